@@ -1,0 +1,4 @@
+//! What nodes decide: the contract and every protocol.
+
+pub mod contract;
+pub mod settings;

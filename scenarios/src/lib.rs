@@ -1,0 +1,1 @@
+//! What to run: the scenario format, workloads, sweeps and engines.

@@ -1,0 +1,1 @@
+//! A world grown from a seed: event queue, network, disks, clocks, faults, checks.

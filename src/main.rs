@@ -1,0 +1,2 @@
+//! The `seedbed` command.
+fn main() {}

@@ -1,1 +1,4 @@
 //! Settings.
+
+/// Placeholder until the real one lands.
+pub trait Setting: Sized {}

@@ -1,0 +1,102 @@
+//! What makes a protocol a subject of experiments: one registration for every driver.
+
+use super::{Blob, BlobId, Dice, Duration, Probe, Protocol};
+use crate::settings::Setting;
+
+/// A protocol that can be named in a scenario file: with parameters, commands, metrics and checks.
+pub trait Subject: Protocol {
+    /// The parameters that a scenario sets.
+    type Settings: Setting + Default + Clone + Send + Sync + 'static;
+    /// What clients ask, as a scenario describes it; `()` where there is nothing to choose.
+    type Load: Setting + Default + Clone + Send + Sync + 'static;
+    /// Measures and checks a run.
+    type Probe: Probe<Self>;
+    /// One line for the list of protocols.
+    const ABOUT: &'static str;
+
+    /// The configuration of a system of `nodes` nodes.
+    ///
+    /// # Errors
+    /// What is wrong with the parameters, in words that name them.
+    fn config(settings: &Self::Settings, nodes: u32) -> Result<Self::Config, String>;
+
+    /// What is measured.
+    fn metrics() -> Vec<Metric> {
+        Vec::new()
+    }
+
+    /// What must never happen.
+    fn checks() -> Vec<Check> {
+        Vec::new()
+    }
+
+    /// What may be asked to hold, always or in the end: see [`Probe::holds`].
+    fn conditions() -> Vec<Check> {
+        Vec::new()
+    }
+
+    /// What it cannot keep, in words for the report.
+    fn caveats() -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The `number`-th command of a run, if its clients have any.
+    fn command(load: &Self::Load, number: u64, dice: &mut Dice<'_>) -> Option<Self::Command> {
+        let _ = (load, number, dice);
+        None
+    }
+
+    /// What a reply means to the client.
+    fn answer(reply: &Self::Reply) -> Answer {
+        let _ = reply;
+        Answer::Done
+    }
+
+    /// The CPU time of a job on a simulated node of speed one.
+    fn cost(config: &Self::Config, job: &Self::Job) -> Duration {
+        let _ = (config, job);
+        Duration::ZERO
+    }
+
+    /// Does a job: the service behind [`Context::run`](super::Context::run). None if it cannot be done, which ends it
+    /// without an outcome.
+    fn perform(config: &Self::Config, job: &Self::Job, store: &dyn Store) -> Option<Self::Outcome> {
+        let _ = (config, job, store);
+        None
+    }
+}
+
+/// The blobs of one node, as its jobs see them.
+pub trait Store {
+    /// A blob, if it is stored here.
+    fn blob(&self, id: BlobId) -> Option<Blob>;
+}
+
+/// What a reply means to the client.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// It got what it asked for.
+    Done,
+    /// It was refused.
+    Failed,
+}
+
+/// A figure that a run yields.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Metric {
+    /// As in the columns of `runs.csv`.
+    pub name: &'static str,
+    /// Such as `ms`; empty for a count or a ratio.
+    pub unit: &'static str,
+    /// One line.
+    pub about: &'static str,
+}
+
+/// A promise, or a condition that can be asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Check {
+    /// As in a scenario's `[[check]]`.
+    pub name: &'static str,
+    /// One line.
+    pub about: &'static str,
+}

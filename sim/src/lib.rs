@@ -1,1 +1,3 @@
 //! A world grown from a seed: event queue, network, disks, clocks, faults, checks.
+
+pub mod law;

@@ -21,13 +21,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use seedbed_core::contract::Duration;
+use seedbed_core::settings::DURATION_MAX;
 use thiserror::Error;
 
 use normal::{phi, probit};
 use table::{Rank, Table};
 
-/// The longest duration that a law may be given or can draw: 100 years of 365.25 days.
-pub const LONGEST: Duration = Duration::from_secs(36_525 * 86_400);
+/// The longest duration that a law may be given or can draw: the longest that can be written, 100 years.
+pub const LONGEST: Duration = DURATION_MAX;
 
 /// The largest sigma of a lognormal law: there, one draw in six is already 22,000 times the median.
 pub const SIGMA_MAX: f64 = 10.0;

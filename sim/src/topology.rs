@@ -69,6 +69,14 @@ pub enum TopologyError {
 }
 
 impl Matrix {
+    /// Reads a file of either kind: a map if its name ends in `.graphml`, else a table.
+    ///
+    /// # Errors
+    /// See [`from_csv`](Self::from_csv) and [`from_graphml`](Self::from_graphml).
+    pub fn parse(path: &str, text: &str) -> Result<Self, TopologyError> {
+        if path.ends_with(".graphml") { Self::from_graphml(text) } else { Self::from_csv(text) }
+    }
+
     /// Reads a table of one-way latencies in milliseconds:
     ///
     /// ```text

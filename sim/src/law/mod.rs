@@ -13,8 +13,11 @@
 //! | [`exponential`](Law::exponential) | mean | memoryless: waits, M/M/1 |
 //! | [`pareto`](Law::pareto) | scale, alpha, cap | bounded: conditioned on staying below the cap |
 //! | [`empirical`](Law::empirical) | samples | measured; straight lines between samples |
+//!
+//! [`Spec`] is a law as a scenario file has it.
 
 mod normal;
+mod spec;
 mod table;
 
 use std::fmt;
@@ -26,6 +29,8 @@ use thiserror::Error;
 
 use normal::{phi, probit};
 use table::{Rank, Table};
+
+pub use spec::{Adjust, Files, SAMPLES_MAX, Spec, SpecError, Unit};
 
 /// The longest duration that a law may be given or can draw: the longest that can be written, 100 years.
 pub const LONGEST: Duration = DURATION_MAX;

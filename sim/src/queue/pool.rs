@@ -1,29 +1,89 @@
 //! Events in chunks of sixteen, and lists of chunks: the memory of the queue.
 //!
-//! All chunks live in one vector, so a list is three integers, a burst of events costs no allocation of its own, and
-//! what one list gives back serves the next. A `Vec` per list would keep the peak of each of hundreds of lists.
+//! All chunks live in one vector, so a list is three integers, a burst of events costs no allocation of its own, and what
+//! one list gives back serves the next. A vector per list would keep the peak of each of hundreds of lists.
 
 use std::num::NonZero;
 
-/// Events per chunk: enough to amortise a link, few enough that half-empty tails do not matter.
+/// Events per chunk: enough to pay for a link, few enough that half-empty tails do not matter.
 pub(super) const CHUNK: usize = 16;
 
 const NIL: u32 = u32::MAX;
 
-/// An event and its time. The time is stored inverted, so that it is never zero (the queue keeps `u64::MAX` apart) and an
-/// empty place costs no extra byte: `Option<Entry<T>>` is eight bytes larger than `T`.
+/// An event with its time, stored inverted so that it is never zero and an empty place costs no extra byte. The price
+/// is that `u64::MAX` reads back as the time before it: the wheel keeps such events in a list of their own.
 type Entry<T> = (NonZero<u64>, T);
 
-/// A sequence of events in the order of insertion: all its chunks are full but the last.
+/// Events in the order of insertion. All chunks are full but the last.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct List {
-    pub(super) head: u32,
+    head: u32,
     tail: u32,
     pub(super) len: u32,
 }
 
 impl List {
     pub(super) const EMPTY: Self = Self { head: NIL, tail: NIL, len: 0 };
+}
+
+/// A list that is also consumed from its front.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fifo {
+    /// Its length counts the places already read in the first chunk.
+    list: List,
+    read: u32,
+}
+
+impl Fifo {
+    pub(super) const EMPTY: Self = Self { list: List::EMPTY, read: 0 };
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.len == 0
+    }
+
+    #[inline]
+    pub(super) fn append<T>(&mut self, pool: &mut Pool<T>, at: u64, event: T) {
+        pool.append(&mut self.list, at, event);
+    }
+
+    /// The first event; there must be one.
+    #[inline]
+    pub(super) fn pop<T>(&mut self, pool: &mut Pool<T>) -> T {
+        let chunk = self.list.head;
+        let (_, event) = pool.take(chunk, self.read as usize);
+        self.read += 1;
+        if self.read == self.list.len {
+            *self = Self::EMPTY;
+            pool.release(chunk);
+        } else if self.read as usize == CHUNK {
+            *self = Self {
+                list: List { head: pool.next(chunk), len: self.list.len - self.read, ..self.list },
+                read: 0,
+            };
+            pool.release(chunk);
+        }
+        event
+    }
+
+    /// The event after `k` others, if it lies in the first two chunks.
+    pub(super) fn peek<'a, T>(&self, pool: &'a Pool<T>, k: usize) -> Option<&'a T> {
+        let place = self.read as usize + k;
+        if place >= self.list.len as usize {
+            return None;
+        }
+        match place / CHUNK {
+            0 => pool.event(self.list.head, place),
+            1 => pool.event(pool.next(self.list.head), place - CHUNK),
+            _ => None,
+        }
+    }
+}
+
+impl From<List> for Fifo {
+    fn from(list: List) -> Self {
+        Self { list, read: 0 }
+    }
 }
 
 /// The chunks of all lists of a queue.
@@ -36,6 +96,7 @@ pub(super) struct Pool<T> {
 }
 
 impl<T> Pool<T> {
+    /// Bytes taken by a pending event.
     #[cfg(test)]
     pub(super) const ENTRY_SIZE: usize = size_of::<Option<Entry<T>>>();
 
@@ -44,65 +105,13 @@ impl<T> Pool<T> {
     }
 
     #[inline]
-    pub(super) fn append(&mut self, list: &mut List, inverted: NonZero<u64>, event: T) {
+    pub(super) fn append(&mut self, list: &mut List, at: u64, event: T) {
         let place = list.len as usize % CHUNK;
         if place == 0 {
             self.extend(list);
         }
-        self.write(list.tail, place, inverted, event);
+        self.write(list.tail, place, at, event);
         list.len += 1;
-    }
-
-    #[inline]
-    pub(super) fn write(&mut self, chunk: u32, place: usize, inverted: NonZero<u64>, event: T) {
-        self.entries[chunk as usize * CHUNK + place] = Some((inverted, event));
-    }
-
-    /// The time and the event at this place, which must be occupied.
-    #[inline]
-    pub(super) fn take(&mut self, chunk: u32, place: usize) -> (u64, T) {
-        let (inverted, event) =
-            self.entries[chunk as usize * CHUNK + place].take().expect("an occupied place");
-        (!inverted.get(), event)
-    }
-
-    #[inline]
-    pub(super) fn event(&self, chunk: u32, place: usize) -> Option<&T> {
-        self.entries[chunk as usize * CHUNK + place].as_ref().map(|entry| &entry.1)
-    }
-
-    /// The times of the first events of a chunk.
-    #[inline]
-    pub(super) fn times(&self, chunk: u32, count: usize) -> impl Iterator<Item = u64> {
-        self.entries[chunk as usize * CHUNK..][..count].iter().flatten().map(|entry| !entry.0.get())
-    }
-
-    /// The chunks of a list, each with the number of its events.
-    pub(super) fn chunks(&self, list: List) -> impl Iterator<Item = (u32, usize)> {
-        let (mut chunk, mut left) = (list.head, list.len as usize);
-        std::iter::from_fn(move || {
-            let count = left.min(CHUNK);
-            left -= count;
-            let this = chunk;
-            (count > 0).then(|| {
-                chunk = self.next[this as usize];
-                self.prefetch(chunk);
-                (this, count)
-            })
-        })
-    }
-
-    /// Brings a chunk into the cache; `NIL` is no chunk and does nothing.
-    #[inline]
-    pub(super) fn prefetch(&self, chunk: u32) {
-        for place in 0..CHUNK {
-            super::prefetch(&self.entries, chunk as usize * CHUNK + place);
-        }
-    }
-
-    #[inline]
-    pub(super) fn next(&self, chunk: u32) -> u32 {
-        self.next[chunk as usize]
     }
 
     #[inline(never)]
@@ -116,6 +125,82 @@ impl<T> Pool<T> {
         list.tail = chunk;
     }
 
+    #[inline]
+    pub(super) fn write(&mut self, chunk: u32, place: usize, at: u64, event: T) {
+        let inverted = NonZero::new(!at).unwrap_or(NonZero::<u64>::MIN);
+        self.entries[chunk as usize * CHUNK + place] = Some((inverted, event));
+    }
+
+    /// The time and the event at this place, which must be occupied.
+    #[inline]
+    pub(super) fn take(&mut self, chunk: u32, place: usize) -> (u64, T) {
+        let (inverted, event) =
+            self.entries[chunk as usize * CHUNK + place].take().expect("an occupied place");
+        (!inverted.get(), event)
+    }
+
+    #[inline]
+    pub(super) fn event(&self, chunk: u32, place: usize) -> Option<&T> {
+        self.entries[chunk as usize * CHUNK + place].as_ref().map(|(_, event)| event)
+    }
+
+    /// The times of all events of a list.
+    #[inline]
+    pub(super) fn times(&self, list: List) -> impl Iterator<Item = u64> {
+        self.chunks(list).flat_map(|(chunk, count)| self.chunk_times(chunk, count))
+    }
+
+    /// The times of the first `count` events of a chunk.
+    #[inline]
+    pub(super) fn chunk_times(&self, chunk: u32, count: usize) -> impl Iterator<Item = u64> {
+        self.entries[chunk as usize * CHUNK..][..count].iter().flatten().map(|(inverted, _)| !inverted.get())
+    }
+
+    /// The chunks of a list, each with the number of its events. Asks for the next chunk while one is worked on: they
+    /// lie anywhere in memory, and with a million events this is what a pass over them costs.
+    #[inline]
+    pub(super) fn chunks(&self, list: List) -> impl Iterator<Item = (u32, usize)> {
+        let (mut next, mut left) = (list.head, list.len as usize);
+        std::iter::from_fn(move || {
+            let (chunk, count) = (next, left.min(CHUNK));
+            left -= count;
+            (count > 0).then(|| {
+                next = self.next(chunk);
+                self.prefetch(next);
+                (chunk, count)
+            })
+        })
+    }
+
+    /// Empties a list, handing each event with its time to `each`.
+    #[inline]
+    pub(super) fn consume(&mut self, list: List, mut each: impl FnMut(&mut Self, u64, T)) {
+        let (mut chunk, mut left) = (list.head, list.len as usize);
+        while left > 0 {
+            let count = left.min(CHUNK);
+            let next = self.next(chunk);
+            self.prefetch(next);
+            for place in 0..count {
+                let (at, event) = self.take(chunk, place);
+                each(self, at, event);
+            }
+            self.release(chunk);
+            (chunk, left) = (next, left - count);
+        }
+    }
+
+    #[inline]
+    fn next(&self, chunk: u32) -> u32 {
+        self.next[chunk as usize]
+    }
+
+    #[inline]
+    fn prefetch(&self, chunk: u32) {
+        for place in 0..CHUNK {
+            super::prefetch(&self.entries, chunk as usize * CHUNK + place);
+        }
+    }
+
     /// A chunk of empty places.
     #[inline]
     pub(super) fn acquire(&mut self) -> u32 {
@@ -125,7 +210,7 @@ impl<T> Pool<T> {
             return self.next.len() as u32 - 1;
         }
         let chunk = self.free;
-        self.free = self.next[chunk as usize];
+        self.free = self.next(chunk);
         chunk
     }
 

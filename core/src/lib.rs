@@ -1,4 +1,5 @@
 //! What nodes decide: the contract and every protocol.
 
+pub mod chunks;
 pub mod contract;
 pub mod settings;

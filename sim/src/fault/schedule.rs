@@ -1,0 +1,264 @@
+//! When faults strike: generators that are resolved one firing at a time.
+
+use std::collections::BTreeMap;
+
+use seedbed_core::contract::{Duration, Keys, NodeId, Purpose, Time};
+
+use super::{Action, Groups, Scene, Selector, Timed};
+use crate::disk::Loss;
+use crate::law::Law;
+use crate::network::Disturbance;
+
+/// One source of faults.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Generator {
+    /// What it does.
+    pub kind: Kind,
+    /// When.
+    pub when: When,
+    /// How long each lasts; for ever where there is no law.
+    pub lasts: Option<Law>,
+}
+
+/// What a generator does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// Nodes stop, and start again when it is over.
+    Crash(Selector, Loss),
+    /// Nodes stand still.
+    Pause(Selector),
+    /// Nothing passes between the sides.
+    Partition(Groups),
+    /// Something happens to the links from some to others, and back if the flag says so.
+    Links(Selector, Selector, bool, Disturbance),
+    /// Disks do nothing.
+    DiskStall(Selector),
+    /// Disks are full.
+    DiskFull(Selector),
+    /// Syncs fail.
+    DiskError(Selector),
+    /// Records and blobs rot.
+    DiskRot(Selector),
+    /// Wall clocks jump by so many nanoseconds.
+    ClockJump(Selector, i64),
+    /// Clocks run faster by so many parts per billion.
+    ClockDrift(Selector, i64),
+}
+
+/// When a generator fires.
+#[derive(Clone, Debug, PartialEq)]
+pub enum When {
+    /// At these times.
+    At(Vec<Time>),
+    /// Again and again: first after `first`, then with these gaps (a constant law makes it periodic, an exponential
+    /// one a Poisson process), until `until`, at most `count` times.
+    Repeatedly {
+        /// The first time.
+        first: Option<Time>,
+        /// Between firings.
+        gap: Law,
+        /// Not from then on.
+        until: Time,
+        /// Not more often.
+        count: u64,
+    },
+}
+
+/// All that is to go wrong in a run: a value, like everything else.
+#[derive(Clone, Debug, Default)]
+pub struct Schedule {
+    generators: Vec<Generator>,
+    /// What is due: the next firing of each generator, and the ends of what they began.
+    due: BTreeMap<(Time, u64), Due>,
+    /// Orders what is due at the same time.
+    order: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Due {
+    Fire { generator: usize, nth: u64 },
+    Act(Action),
+}
+
+impl Schedule {
+    /// These generators, for a run with these keys.
+    #[must_use]
+    pub fn new(generators: Vec<Generator>, keys: &Keys) -> Self {
+        let mut schedule = Self { generators, ..Self::default() };
+        for generator in 0..schedule.generators.len() {
+            schedule.plan(generator, 0, Time::ZERO, keys);
+        }
+        schedule
+    }
+
+    /// Exactly this list: what a run wrote to its trace, or someone's edit of it.
+    #[must_use]
+    pub fn concrete(list: Vec<Timed>) -> Self {
+        let mut schedule = Self::default();
+        for timed in list {
+            schedule.act(timed.at, timed.action);
+        }
+        schedule
+    }
+
+    /// When something is due next; [`Time::MAX`] for never.
+    #[must_use]
+    pub fn next(&self) -> Time {
+        self.due.first_key_value().map_or(Time::MAX, |((at, _), _)| *at)
+    }
+
+    /// Forgets everything that is due.
+    pub fn clear(&mut self) {
+        self.due.clear();
+    }
+
+    /// Takes what is due next and resolves it: the actions happen now, in this order.
+    pub fn pop(&mut self, scene: &dyn Scene, keys: &Keys) -> Vec<Action> {
+        let Some(((at, _), due)) = self.due.pop_first() else { return Vec::new() };
+        match due {
+            Due::Act(action) => vec![action],
+            Due::Fire { generator, nth } => {
+                self.plan(generator, nth + 1, at, keys);
+                self.fire(generator, nth, at, scene, keys)
+            }
+        }
+    }
+
+    /// Plans the `nth` firing of a generator whose last one was at `last`.
+    fn plan(&mut self, generator: usize, nth: u64, last: Time, keys: &Keys) {
+        let draw = keys.roll(Purpose::Fault).at(address(generator, nth), u64::MAX);
+        let at = match &self.generators[generator].when {
+            When::At(times) => times.get(nth as usize).copied(),
+            When::Repeatedly { count, .. } if nth >= *count => None,
+            When::Repeatedly { first: Some(first), .. } if nth == 0 => Some(*first),
+            // A gap of zero would fire for ever at one moment.
+            When::Repeatedly { gap, .. } => Some(last + Duration::from_nanos(gap.draw(draw).max(1))),
+        };
+        let until = match &self.generators[generator].when {
+            When::At(_) => Time::MAX,
+            When::Repeatedly { until, .. } => *until,
+        };
+        if let Some(at) = at.filter(|at| *at < until) {
+            self.insert(at, Due::Fire { generator, nth });
+        }
+    }
+
+    fn fire(&mut self, index: usize, nth: u64, at: Time, scene: &dyn Scene, keys: &Keys) -> Vec<Action> {
+        let roll = keys.roll(Purpose::Fault);
+        let address = address(index, nth);
+        let Generator { kind, lasts, .. } = self.generators[index].clone();
+        let lasts = lasts.map(|law| Duration::from_nanos(law.draw(roll.at(address, u64::MAX - 1))));
+        let pick = |selector: &Selector| selector.resolve(scene, roll, address);
+        let up = |node: &NodeId| scene.is_up(*node);
+        let each = |nodes: Vec<NodeId>, begin: &dyn Fn(NodeId) -> Action| -> Vec<Action> {
+            nodes.into_iter().map(begin).collect()
+        };
+        let actions = match &kind {
+            Kind::Crash(who, loss) => {
+                let nodes = pick(who).into_iter().filter(up).collect();
+                each(nodes, &|node| Action::Crash { node, loss: *loss })
+            }
+            Kind::Pause(who) => {
+                each(pick(who).into_iter().filter(up).collect(), &|node| Action::Pause { node })
+            }
+            Kind::Partition(groups) => partition(groups, address, scene, &pick),
+            Kind::Links(from, to, both, how) => {
+                let (from, to) = (pick(from), pick(to));
+                links(address, &from, &to, *both, *how)
+            }
+            Kind::DiskStall(who) => {
+                let lasts = lasts.unwrap_or(Duration::MAX);
+                each(pick(who), &|node| Action::DiskStall { node, lasts })
+            }
+            Kind::DiskFull(who) => each(pick(who), &|node| Action::DiskFull { node, full: true }),
+            Kind::DiskError(who) => each(pick(who), &|node| Action::DiskError { node }),
+            Kind::DiskRot(who) => each(pick(who), &|node| Action::DiskRot { node }),
+            Kind::ClockJump(who, by) => each(pick(who), &|node| Action::ClockJump { node, by: *by }),
+            Kind::ClockDrift(who, ppb) => each(pick(who), &|node| Action::ClockDrift { node, ppb: *ppb }),
+        };
+        if let Some(lasts) = lasts {
+            for action in &actions {
+                if let Some(end) = end_of(action) {
+                    self.act(at + lasts, end);
+                }
+            }
+        }
+        actions
+    }
+
+    fn act(&mut self, at: Time, action: Action) {
+        self.insert(at, Due::Act(action));
+    }
+
+    fn insert(&mut self, at: Time, due: Due) {
+        self.order += 1;
+        self.due.insert((at, self.order), due);
+    }
+}
+
+/// The address of a firing. Each generator has its own, so taking one away moves no draw of another that keeps its
+/// place in the list.
+const fn address(generator: usize, nth: u64) -> u64 {
+    (generator as u64 + 1) << 40 | nth << 8
+}
+
+/// What ends what an action began.
+fn end_of(action: &Action) -> Option<Action> {
+    match *action {
+        Action::Crash { node, .. } => Some(Action::Restart { node }),
+        Action::Pause { node } => Some(Action::Resume { node }),
+        Action::Disturb { number, .. } => Some(Action::Calm { number }),
+        Action::DiskFull { node, full: true } => Some(Action::DiskFull { node, full: false }),
+        Action::ClockDrift { node, .. } => Some(Action::ClockDrift { node, ppb: 0 }),
+        _ => None,
+    }
+}
+
+fn links(number: u64, from: &[NodeId], to: &[NodeId], both: bool, how: Disturbance) -> Vec<Action> {
+    let one = |number, from: &[NodeId], to: &[NodeId]| Action::Disturb {
+        number,
+        from: from.to_vec(),
+        to: to.to_vec(),
+        how,
+    };
+    let mut actions = vec![one(number, from, to)];
+    if both {
+        actions.push(one(number + 1, to, from));
+    }
+    actions
+}
+
+/// Cuts each side off from all the others.
+fn partition(
+    groups: &Groups,
+    address: u64,
+    scene: &dyn Scene,
+    pick: &dyn Fn(&Selector) -> Vec<NodeId>,
+) -> Vec<Action> {
+    let mut rest: Vec<NodeId> = (0..scene.nodes()).map(NodeId).collect();
+    let mut sides: Vec<Vec<NodeId>> = Vec::new();
+    for group in groups {
+        let (side, left): (Vec<_>, Vec<_>) = {
+            let picked = pick(group);
+            rest.into_iter().partition(|node| picked.binary_search(node).is_ok())
+        };
+        sides.push(side);
+        rest = left;
+    }
+    sides.push(rest);
+    sides.retain(|side| !side.is_empty());
+    let cut = |index: usize| {
+        let others = sides
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != index)
+            .flat_map(|(_, side)| side.iter().copied());
+        Action::Disturb {
+            number: address + index as u64,
+            from: sides[index].clone(),
+            to: others.collect(),
+            how: Disturbance::Cut,
+        }
+    };
+    if sides.len() < 2 { Vec::new() } else { (0..sides.len()).map(cut).collect() }
+}

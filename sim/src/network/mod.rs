@@ -1,0 +1,226 @@
+//! The network: what each link does to what is sent over it, and what stands between nodes.
+
+mod cuts;
+mod link;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use seedbed_core::contract::{Duration, Keys, Lane, NodeId, Purpose, Roll};
+use serde::{Deserialize, Serialize};
+
+pub use cuts::{Disturbance, NodeSet};
+pub use link::{Burst, Link, Reorder};
+
+use crate::law::Law;
+use crate::watch::Drop;
+use cuts::Disturbances;
+use link::{LinkState, Passage};
+
+/// The links of a world: one for all, one for each pair of regions, and exceptions.
+#[derive(Clone, Debug)]
+pub struct Network {
+    links: Arc<[Link]>,
+    regions: Option<Arc<Regions>>,
+    exceptions: Arc<BTreeMap<(NodeId, NodeId), u32>>,
+    is_simple: bool,
+    disturbances: Disturbances,
+    states: BTreeMap<(NodeId, NodeId, Lane), LinkState>,
+}
+
+/// Where each node stands, and which link joins which regions.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Regions {
+    names: Vec<String>,
+    of: Vec<u16>,
+    /// Row by row, from region by to region: an index into the links.
+    table: Vec<u32>,
+}
+
+/// What became of a message at its sender's end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Fate {
+    /// How long it takes, in nanoseconds.
+    pub(crate) delay: u64,
+    /// It will arrive damaged.
+    pub(crate) is_damaged: bool,
+    /// It will arrive a second time, after this long.
+    pub(crate) again: Option<u64>,
+}
+
+impl Network {
+    /// All nodes joined by equal links.
+    #[must_use]
+    pub fn uniform(link: Link) -> Self {
+        Self {
+            is_simple: link.is_simple(),
+            links: Arc::new([link]),
+            regions: None,
+            exceptions: Arc::default(),
+            disturbances: Disturbances::default(),
+            states: BTreeMap::new(),
+        }
+    }
+
+    /// Nodes in named regions: `of` says the region of each node, `links` holds, row by row, the link from each
+    /// region to each region.
+    ///
+    /// # Panics
+    /// If there is not one link for each pair of regions, or `of` names a region that is not there.
+    #[must_use]
+    pub fn regions(names: Vec<String>, of: Vec<u16>, links: Vec<Link>) -> Self {
+        let count = names.len();
+        assert!(count * count == links.len() && of.iter().all(|&region| usize::from(region) < count));
+        let table = (0..links.len() as u32).collect();
+        Self {
+            is_simple: links.iter().all(Link::is_simple),
+            links: links.into(),
+            regions: Some(Arc::new(Regions { names, of, table })),
+            exceptions: Arc::default(),
+            disturbances: Disturbances::default(),
+            states: BTreeMap::new(),
+        }
+    }
+
+    /// Gives one directed link other properties.
+    #[must_use]
+    pub fn with_exception(mut self, from: NodeId, to: NodeId, link: Link) -> Self {
+        self.is_simple &= link.is_simple();
+        let mut links = self.links.to_vec();
+        Arc::make_mut(&mut self.exceptions).insert((from, to), links.len() as u32);
+        links.push(link);
+        self.links = links.into();
+        self
+    }
+
+    /// The name of a node's region; empty if there are no regions.
+    #[must_use]
+    pub fn region(&self, node: NodeId) -> &str {
+        self.regions
+            .as_ref()
+            .and_then(|regions| regions.names.get(usize::from(*regions.of.get(node.0 as usize)?)))
+            .map_or("", String::as_str)
+    }
+
+    #[inline]
+    fn link_index(&self, from: NodeId, to: NodeId) -> usize {
+        if !self.exceptions.is_empty()
+            && let Some(&index) = self.exceptions.get(&(from, to))
+        {
+            return index as usize;
+        }
+        match &self.regions {
+            None => 0,
+            Some(regions) => {
+                let (from, to) = (regions.of[from.0 as usize], regions.of[to.0 as usize]);
+                regions.table[usize::from(from) * regions.names.len() + usize::from(to)] as usize
+            }
+        }
+    }
+
+    /// The link between two nodes.
+    #[must_use]
+    pub fn link(&self, from: NodeId, to: NodeId) -> &Link {
+        &self.links[self.link_index(from, to)]
+    }
+
+    /// Whether the size of messages matters.
+    pub(crate) fn measures_size(&self, from: NodeId, to: NodeId) -> bool {
+        !self.is_simple && self.link(from, to).bandwidth.is_some()
+    }
+
+    /// What becomes of a message. All draws are addressed by its sender and ordinal.
+    #[inline]
+    pub(crate) fn send(&mut self, keys: &Keys, passage: Passage) -> Result<Fate, Drop> {
+        let roll = keys.roll(Purpose::Network);
+        let draw = roll.at(u64::from(passage.from.0) << 32 | u64::from(passage.life), passage.ordinal);
+        if self.is_simple && self.disturbances.is_empty() {
+            let link = &self.links[self.link_index(passage.from, passage.to)];
+            if link.loss != 0 && roll.next(draw) < link.loss {
+                return Err(Drop::Lost);
+            }
+            return Ok(Fate { delay: link.latency.draw(draw), is_damaged: false, again: None });
+        }
+        self.send_over_rough(roll, draw, passage)
+    }
+
+    #[cold]
+    fn send_over_rough(&mut self, roll: &Roll, draw: u64, passage: Passage) -> Result<Fate, Drop> {
+        let extra = self.disturbances.pass(roll, draw, passage.from, passage.to)?;
+        let index = self.link_index(passage.from, passage.to);
+        let link = &self.links[index];
+        let mut fate = if link.has_state() {
+            let state = self.states.entry((passage.from, passage.to, passage.lane)).or_default();
+            link.pass(roll, draw, passage, Some(state))?
+        } else {
+            link.pass(roll, draw, passage, None)?
+        };
+        fate.delay = fate.delay.saturating_add(extra);
+        Ok(fate)
+    }
+
+    /// Whether nothing cuts one node off from the other.
+    #[inline]
+    #[must_use]
+    pub fn is_linked(&self, from: NodeId, to: NodeId) -> bool {
+        self.disturbances.is_empty() || !self.disturbances.is_cut(from, to)
+    }
+
+    /// Disturbs links until [`calm`](Self::calm) is told the same number.
+    pub fn disturb(&mut self, number: u64, from: NodeSet, to: NodeSet, how: Disturbance) {
+        self.disturbances.add(number, from, to, how);
+    }
+
+    /// Ends a disturbance. False if there is none of this number.
+    pub fn calm(&mut self, number: u64) -> bool {
+        self.disturbances.remove(number)
+    }
+
+    /// Ends all disturbances.
+    pub fn calm_all(&mut self) {
+        self.disturbances = Disturbances::default();
+    }
+}
+
+/// Counters of what the network did.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Traffic {
+    /// Messages that left their nodes.
+    pub sent: u64,
+    /// Messages handed to nodes.
+    pub delivered: u64,
+    /// Lost by the network.
+    pub lost: u64,
+    /// Stopped by a partition.
+    pub cut: u64,
+    /// Refused by a link whose queue was full.
+    pub overflowed: u64,
+    /// Arrived damaged and were refused by the codec.
+    pub damaged: u64,
+    /// Came to a node that was down, or whose inbox was full.
+    pub unheard: u64,
+    /// Arrived a second time.
+    pub duplicated: u64,
+}
+
+impl Traffic {
+    pub(crate) fn count(&mut self, why: Drop) {
+        *match why {
+            Drop::Lost => &mut self.lost,
+            Drop::Cut => &mut self.cut,
+            Drop::Overflow => &mut self.overflowed,
+            Drop::Damaged => &mut self.damaged,
+            Drop::Down => &mut self.unheard,
+        } += 1;
+    }
+}
+
+impl Default for Network {
+    /// One millisecond between any two nodes, and no faults.
+    fn default() -> Self {
+        let latency = Law::constant(Duration::from_millis(1)).expect("a millisecond is a usable constant");
+        Self::uniform(Link::new(latency))
+    }
+}
+
+pub(crate) use link::Passage as Sending;

@@ -1,0 +1,292 @@
+//! The effects of a step are carried out, in order; what promises something waits for the disk.
+
+use seedbed_core::contract::{
+    Blob, BlobId, BlobInput, CommandId, Effect, EffectOf, NodeId, Protocol, Purpose, Tag, Wire, frame,
+};
+
+use super::{Body, NOBODY, Other, World, lane};
+use crate::disk::{Gated, Promise, record_size};
+use crate::network::Sending;
+use crate::watch::{Drop, Watch};
+
+/// Messages of one step are numbered within it by this many bits.
+const SENDS_BITS: u32 = 24;
+
+impl<P: Protocol> World<P> {
+    /// `cost` is how long the step took: what it sends leaves then.
+    #[inline]
+    pub(super) fn carry_out(
+        &mut self,
+        node: NodeId,
+        step: u64,
+        cost: u64,
+        effects: &mut Vec<EffectOf<P>>,
+        watch: &mut impl Watch<P>,
+    ) {
+        let mut ordinal = step << SENDS_BITS;
+        // Set once the disk has refused a record: what was to follow it does not happen.
+        let mut is_refused = false;
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Send { durable: true, .. } | Effect::Reply { durable: true, .. } if is_refused => {}
+                Effect::Send { to, durable, message, blob } => {
+                    let sent = ordinal;
+                    ordinal += 1;
+                    if durable && self.must_wait(node) {
+                        self.gate(node, Promise::Send { to, ordinal: sent, message, blob });
+                    } else {
+                        self.transmit(node, to, sent, cost, message, blob, watch);
+                    }
+                }
+                Effect::SetTimer { timer, after } => {
+                    let deadline = self.now.saturating_add(self.world_time(node, after));
+                    if let Some(index) = self.slot(node).timers.set(timer, deadline) {
+                        self.push(deadline.min(u64::MAX - 1), node, NOBODY, Body::Timer { index });
+                    }
+                }
+                Effect::CancelTimer { timer } => self.slot(node).timers.cancel(timer),
+                Effect::Notify { notice } => {
+                    self.digest.fold(self.now, u64::from(node.0));
+                    self.digest.encode(&notice);
+                    watch.notice(self, node, &notice);
+                }
+                Effect::Reply { id, durable, reply } => {
+                    if durable && self.must_wait(node) {
+                        self.gate(node, Promise::Reply { id, reply });
+                    } else {
+                        self.answer(node, id, &reply, watch);
+                    }
+                }
+                Effect::Persist { .. } | Effect::Checkpoint { .. } if is_refused => {}
+                Effect::Persist { tag, record } => is_refused = !self.persist(node, tag, record),
+                Effect::Checkpoint { tag, records } => {
+                    self.disk(node).replace(tag, records);
+                    self.commit_if_instant(node);
+                }
+                Effect::StoreBlob { tag, blob } => self.store_blob(node, tag, blob),
+                Effect::LoadBlob { tag, id } => self.load_blob(node, tag, id),
+                Effect::DropBlob { id } => self.disk(node).drop_blob(id),
+                Effect::Run { job } => self.run_job(node, job),
+            }
+        }
+        if self.slots[node.0 as usize].is_rare {
+            self.begin_sync(node);
+        }
+        if cost > 0 {
+            self.hold_for(node, cost);
+        }
+    }
+
+    fn hold_for(&mut self, node: NodeId, cost: u64) {
+        let life = self.slots[node.0 as usize].life;
+        self.rare(node).held.computing = true;
+        self.other(self.now.saturating_add(cost), node, Other::Idle { life });
+    }
+
+    /// Whether there are writes that are not durable yet.
+    #[inline]
+    fn must_wait(&self, node: NodeId) -> bool {
+        self.rare_of(node)
+            .is_some_and(|rare| rare.disk.as_ref().is_some_and(|disk| disk.durable < disk.written))
+    }
+
+    fn gate(&mut self, node: NodeId, what: Promise<P>) {
+        let rare = self.rare(node);
+        let needs = rare.disk.as_ref().map_or(0, |disk| disk.written);
+        rare.gated.push_back(Gated { needs, what });
+    }
+
+    pub(super) fn answer(
+        &mut self,
+        node: NodeId,
+        id: CommandId,
+        reply: &P::Reply,
+        watch: &mut impl Watch<P>,
+    ) {
+        self.digest.fold(self.now ^ id.0, u64::from(node.0));
+        self.digest.encode(reply);
+        watch.reply(self, node, id, reply);
+    }
+
+    /// A message leaves its node, `later` from now.
+    #[inline]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call in the kernel's hottest loop; a struct costs 1 ns"
+    )]
+    pub(super) fn transmit(
+        &mut self,
+        from: NodeId,
+        to: NodeId,
+        ordinal: u64,
+        later: u64,
+        message: P::Message,
+        blob: Option<Blob>,
+        watch: &mut impl Watch<P>,
+    ) {
+        self.traffic.sent += 1;
+        watch.sent(self, from, to, ordinal, &message);
+        if to.0 >= self.setup.nodes {
+            return self.drop_message(from, to, Drop::Lost, watch);
+        }
+        let at = self.now + later;
+        let size = if self.network.measures_size(from, to) {
+            message.size() + frame::HEADER_SIZE as u64 + blob.as_ref().map_or(0, Blob::length)
+        } else {
+            0
+        };
+        let life = self.slots[from.0 as usize].life;
+        let passage = Sending { from, to, life, ordinal, at, lane: lane(&message), size };
+        match self.network.send(&self.keys, passage) {
+            Err(why) => self.drop_message(from, to, why, watch),
+            Ok(fate) => {
+                if let Some(delay) = fate.again {
+                    self.traffic.duplicated += 1;
+                    let body = self.packed(&passage, message.clone(), blob.clone(), false);
+                    self.push(at.saturating_add(delay), to, from.0, body);
+                }
+                let body = if !fate.is_damaged && !self.setup.is_wire && blob.is_none() {
+                    Body::Message { message }
+                } else {
+                    self.packed(&passage, message, blob, fate.is_damaged)
+                };
+                self.push(at.saturating_add(fate.delay), to, from.0, body);
+            }
+        }
+    }
+
+    /// A message as it travels: encoded in wire mode or if it is to be damaged.
+    #[cold]
+    fn packed(
+        &self,
+        passage: &Sending,
+        message: P::Message,
+        blob: Option<Blob>,
+        is_damaged: bool,
+    ) -> Body<P> {
+        if !is_damaged && !self.setup.is_wire {
+            return match blob {
+                None => Body::Message { message },
+                Some(blob) => Body::Other(Box::new(Other::MessageWithBlob { message, blob })),
+            };
+        }
+        let header = frame::Header {
+            protocol: 0,
+            life: self.slots[passage.from.0 as usize].life(),
+            ordinal: passage.ordinal,
+        };
+        let mut bytes = Vec::new();
+        // What cannot be framed is damaged on arrival: the codec refuses an empty frame.
+        let framed = frame::encode(header, &message, &mut bytes).is_ok();
+        if is_damaged && framed {
+            let place = u64::from(passage.from.0) << 32 | u64::from(passage.life);
+            let roll = self.keys.roll(Purpose::Network);
+            let bit = roll.at(place, !passage.ordinal) as usize % (bytes.len() * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+        Body::Other(Box::new(Other::Frame { bytes, blob }))
+    }
+
+    fn disk(&mut self, node: NodeId) -> &mut crate::disk::Disk<P::Record> {
+        self.rare(node).disk.get_or_insert_default()
+    }
+
+    /// Appends to the log. False if the disk refused it; the node is told.
+    fn persist(&mut self, node: NodeId, tag: Tag, record: P::Record) -> bool {
+        let setup = self.setup.clone();
+        let measures = setup.disk.capacity.is_some() || setup.disk.throughput.is_some();
+        let bytes = if measures { record_size(&record) } else { 0 };
+        let (now, life) = (self.now, self.slots[node.0 as usize].life);
+        let disk = self.disk(node);
+        if !disk.has_room(bytes, &setup.disk) {
+            self.other(self.now, node, Other::Full { life, record });
+            return false;
+        }
+        disk.append(tag, record, bytes);
+        disk.busy_until = disk.free_at(now).saturating_add(setup.disk.transfer(bytes));
+        self.commit_if_instant(node);
+        true
+    }
+
+    fn commit_if_instant(&mut self, node: NodeId) {
+        let is_instant = self.setup.disk.is_instant();
+        let measures = self.setup.disk.capacity.is_some();
+        let now = self.now;
+        let disk = self.disk(node);
+        // A stalled disk is not instant, whatever its model.
+        if is_instant && disk.stalled_until <= now && !disk.fails_next && disk.syncing.is_none() {
+            disk.commit(disk.written, measures);
+        }
+    }
+
+    /// Begins a sync of all that was written, unless one runs or there is nothing.
+    pub(super) fn begin_sync(&mut self, node: NodeId) {
+        let model = self.setup.clone();
+        let (now, life) = (self.now, self.slots[node.0 as usize].life);
+        let roll = self.keys.roll(Purpose::Disk).clone();
+        let rare = self.rare(node);
+        let Some(disk) = rare.disk.as_mut().filter(|disk| disk.has_unsynced() && disk.syncing.is_none())
+        else {
+            return;
+        };
+        disk.operations += 1;
+        let draw = roll.at(u64::from(node.0), disk.operations);
+        let write = model.disk.write.as_ref().map_or(0, |law| law.draw(draw));
+        let sync = model.disk.sync.as_ref().map_or(0, |law| law.draw(roll.next(draw)));
+        let fails = disk.fails_next || roll.next(!draw) < model.disk.sync_error;
+        disk.fails_next = false;
+        disk.busy_until = disk.free_at(now).saturating_add(write).saturating_add(sync);
+        let (done, upto) = (disk.busy_until, disk.written);
+        disk.syncing = Some(upto);
+        rare.held.syncing = model.disk.is_blocking;
+        self.other(done, node, Other::Synced { life, upto, fails });
+    }
+
+    fn store_blob(&mut self, node: NodeId, tag: Tag, blob: Blob) {
+        let setup = self.setup.clone();
+        let life = self.slots[node.0 as usize].life;
+        let id = blob.id();
+        if !self.disk(node).has_room(blob.length(), &setup.disk) {
+            let news = BlobInput::Refused { tag, id };
+            return self.other(self.now, node, Other::Blob { life, news });
+        }
+        let done = self.device(node, blob.length(), true);
+        self.other(done, node, Other::Written { life, tag, blob });
+    }
+
+    fn load_blob(&mut self, node: NodeId, tag: Tag, id: BlobId) {
+        let life = self.slots[node.0 as usize].life;
+        let (news, length) = match self.disk(node).blobs.get(&id) {
+            None => (BlobInput::Missing { tag, id }, 0),
+            Some(stored) if stored.is_damaged => (BlobInput::Damaged { tag, id }, stored.blob.length()),
+            Some(stored) => (BlobInput::Loaded { tag, blob: stored.blob.clone() }, stored.blob.length()),
+        };
+        let done = self.device(node, length, false);
+        self.other(done, node, Other::Blob { life, news });
+    }
+
+    /// Uses the disk for so many bytes; gives the time at which it is done.
+    fn device(&mut self, node: NodeId, bytes: u64, syncs: bool) -> u64 {
+        let setup = self.setup.clone();
+        let now = self.now;
+        let roll = self.keys.roll(Purpose::Disk).clone();
+        let disk = self.disk(node);
+        disk.operations += 1;
+        let draw = roll.at(u64::from(node.0), disk.operations);
+        let write = setup.disk.write.as_ref().map_or(0, |law| law.draw(draw));
+        let sync = setup.disk.sync.as_ref().filter(|_| syncs).map_or(0, |law| law.draw(roll.next(draw)));
+        let span = write.saturating_add(sync).saturating_add(setup.disk.transfer(bytes));
+        disk.busy_until = disk.free_at(now).saturating_add(span);
+        disk.busy_until
+    }
+
+    /// Jobs of a node are done one after another.
+    fn run_job(&mut self, node: NodeId, job: P::Job) {
+        let cost = (self.services.cost)(&self.config, &job).as_nanos();
+        let (now, life) = (self.now, self.slots[node.0 as usize].life);
+        let rare = self.rare(node);
+        rare.jobs_until = rare.jobs_until.max(now).saturating_add(cost);
+        let done = rare.jobs_until;
+        self.other(done, node, Other::Ran { life, job });
+    }
+}

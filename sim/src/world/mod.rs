@@ -1,0 +1,493 @@
+//! A world: nodes, what is under way between them, and what is to go wrong. A value: a clone has the same future.
+//!
+//! One event at a time is taken from the queue in the order of (time, insertion), handed to its node, and the effects
+//! of the step are carried out at once. Everything a node does not touch at every event is kept apart, so that a
+//! million nodes fit in memory and an event in a cache line or two.
+
+mod effects;
+mod handle;
+mod life;
+mod view;
+
+use std::sync::Arc;
+
+use seedbed_core::contract::{
+    Blob, BlobInput, CommandId, Duration, EffectOf, Keys, Lane, Life, Members, NodeId, Protocol, Purpose,
+    Store, Subject, Time, Wire,
+};
+
+use crate::clock::{self, Clocks};
+use crate::digest::Digest;
+use crate::disk::DiskModel;
+use crate::fault::{Schedule, Timed};
+use crate::law::Law;
+use crate::network::{Network, Traffic};
+use crate::queue::{self, Queue};
+use crate::slot::{Rare, Slot, Timers};
+use crate::watch::Watch;
+
+/// Raised by every change that moves a draw or the order of events: the same version, scenario and seed give the
+/// same digest.
+pub const MODEL_VERSION: u32 = 1;
+
+/// What a world is made of.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// How many nodes there are.
+    pub nodes: u32,
+    /// Where every draw comes from.
+    pub seed: u64,
+    /// What joins the nodes.
+    pub network: Network,
+    /// Their disks.
+    pub disk: DiskModel,
+    /// Their clocks.
+    pub clocks: Clocks,
+    /// How long a step takes; none for no time.
+    pub step_cost: Option<Law>,
+    /// How much later than the first each node starts.
+    pub start: Option<Law>,
+    /// Messages travel as encoded bytes.
+    pub is_wire: bool,
+    /// The digest takes in the contents of messages, too.
+    pub is_audit: bool,
+    /// Simultaneous events are taken in a drawn order, not in that of insertion.
+    pub shuffles_ties: bool,
+    /// Nodes are told of crashes and starts of others after this time.
+    pub hints: Option<Duration>,
+}
+
+/// What does the jobs of a protocol.
+#[derive(Debug)]
+pub struct Services<P: Protocol> {
+    /// The CPU time of a job.
+    pub cost: fn(&P::Config, &P::Job) -> Duration,
+    /// Its outcome.
+    pub perform: fn(&P::Config, &P::Job, &dyn Store) -> Option<P::Outcome>,
+}
+
+impl<P: Protocol> Clone for Services<P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<P: Protocol> Copy for Services<P> {}
+
+impl<P: Protocol> Services<P> {
+    /// For a protocol without jobs: none is ever done.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { cost: |_, _| Duration::ZERO, perform: |_, _, _| None }
+    }
+}
+
+impl<P: Subject> Services<P> {
+    /// The services of a registered protocol.
+    #[must_use]
+    pub fn registered() -> Self {
+        Self { cost: P::cost, perform: P::perform }
+    }
+}
+
+/// A simulated world.
+#[derive(Clone)]
+pub struct World<P: Protocol> {
+    config: Arc<P::Config>,
+    services: Services<P>,
+    setup: Arc<Setup>,
+    keys: Keys,
+    now: u64,
+    queue: Queue<Event<P>>,
+    slots: Vec<Slot<P>>,
+    rare: Vec<Option<Box<Rare<P>>>>,
+    network: Network,
+    faults: Schedule,
+    /// What the faults came to.
+    trace: Vec<Timed>,
+    effects: Vec<EffectOf<P>>,
+    digest: Digest,
+    traffic: Traffic,
+    tally: Tally,
+    tie: u64,
+}
+
+/// Counters beside the network's.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Tally {
+    /// Events handled.
+    pub events: u64,
+    /// Steps taken by nodes.
+    pub steps: u64,
+    /// Crashes.
+    pub crashes: u64,
+    /// Syncs done by disks.
+    pub syncs: u64,
+    /// Records lost in crashes.
+    pub records_lost: u64,
+    /// Nodes that stopped because a sync failed or their log was damaged.
+    pub halts: u64,
+}
+
+/// What is under way to a node. `source` is the sender of a message, or says that the node itself caused it.
+#[derive(Clone, Debug)]
+pub(crate) struct Event<P: Protocol> {
+    pub(crate) to: NodeId,
+    pub(crate) source: u32,
+    pub(crate) body: Body<P>,
+}
+
+/// No node: events that no other node sent.
+pub(crate) const NOBODY: u32 = u32::MAX;
+
+/// An event's content. Sized for the common case: rare ones are boxed.
+#[derive(Clone)]
+pub(crate) enum Body<P: Protocol> {
+    Message { message: P::Message },
+    Timer { index: u32 },
+    Other(Box<Other<P>>),
+}
+
+impl<P: Protocol> std::fmt::Debug for Body<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Message { message, .. } => write!(f, "{message:?}"),
+            Self::Timer { index } => write!(f, "timer {index}"),
+            Self::Other(_) => f.write_str("other"),
+        }
+    }
+}
+
+#[derive(Clone)]
+pub(crate) enum Other<P: Protocol> {
+    MessageWithBlob {
+        message: P::Message,
+        blob: Blob,
+    },
+    Frame {
+        bytes: Vec<u8>,
+        blob: Option<Blob>,
+    },
+    Command {
+        id: CommandId,
+        command: P::Command,
+    },
+    Members(Members),
+    Link {
+        peer: NodeId,
+        up: bool,
+    },
+    /// A node that has not started yet does.
+    Start,
+    // What a node waits for in one life; it means nothing to the next.
+    Synced {
+        life: u16,
+        upto: u64,
+        fails: bool,
+    },
+    Blob {
+        life: u16,
+        news: BlobInput,
+    },
+    /// A blob has been written, and can be announced.
+    Written {
+        life: u16,
+        tag: seedbed_core::contract::Tag,
+        blob: Blob,
+    },
+    Full {
+        life: u16,
+        record: P::Record,
+    },
+    Ran {
+        life: u16,
+        job: P::Job,
+    },
+    /// The CPU has done a step.
+    Idle {
+        life: u16,
+    },
+}
+
+impl<P: Protocol> World<P> {
+    /// A world before its first moment. Nodes start as events come.
+    ///
+    /// # Panics
+    /// If it has no node, or 2^31 and more.
+    #[must_use]
+    pub fn new(config: Arc<P::Config>, setup: Setup, services: Services<P>) -> Self {
+        assert!((1..1 << 31).contains(&setup.nodes), "a world has 1 to 2^31 nodes");
+        let keys = Keys::from_seed(setup.seed);
+        let slot = |node| Slot {
+            state: P::boot(&config, NodeId(node)),
+            timers: Timers::default(),
+            steps: 0,
+            origin: clock::origin(&keys, NodeId(node), 0),
+            life: 0,
+            is_up: false,
+            is_rare: false,
+        };
+        let mut world = Self {
+            slots: (0..setup.nodes).map(slot).collect(),
+            rare: Vec::new(),
+            network: setup.network.clone(),
+            digest: Digest::new(setup.seed),
+            setup: Arc::new(setup),
+            config,
+            services,
+            keys,
+            now: 0,
+            queue: Queue::new(),
+            faults: Schedule::default(),
+            trace: Vec::new(),
+            effects: Vec::new(),
+            traffic: Traffic::default(),
+            tally: Tally::default(),
+            tie: 0,
+        };
+        world.set_clocks();
+        world
+    }
+
+    fn set_clocks(&mut self) {
+        if self.setup.clocks == Clocks::default() {
+            return;
+        }
+        for node in (0..self.setup.nodes).map(NodeId) {
+            if let Some(clock) = self.setup.clocks.clock(&self.keys, node) {
+                self.rare(node).clock = Some(clock);
+            }
+        }
+    }
+
+    /// Lets all nodes begin their first life: those with a start delay when it is over, the others now.
+    pub fn start(&mut self, watch: &mut impl Watch<P>) {
+        for node in (0..self.setup.nodes).map(NodeId) {
+            let delay = self
+                .setup
+                .start
+                .as_ref()
+                .map_or(0, |law| law.draw(self.keys.roll(Purpose::Layout).at(u64::from(node.0), 1)));
+            if delay == 0 {
+                self.begin_life(node, watch);
+            } else {
+                self.push(self.now + delay, node, NOBODY, Body::Other(Box::new(Other::Start)));
+            }
+        }
+    }
+
+    /// Replaces what is to go wrong.
+    pub fn set_faults(&mut self, faults: Schedule) {
+        self.faults = faults;
+    }
+
+    /// Goes on under other keys: every draw from here on differs.
+    pub fn reseed(&mut self, seed: u64) {
+        self.keys = Keys::from_seed(seed);
+    }
+
+    /// The world's clock.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        Time(self.now)
+    }
+
+    /// How many nodes there are.
+    #[must_use]
+    pub fn nodes(&self) -> u32 {
+        self.setup.nodes
+    }
+
+    /// The protocol's configuration.
+    #[must_use]
+    pub fn config(&self) -> &Arc<P::Config> {
+        &self.config
+    }
+
+    /// The keys of this run's draws.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// What the network did so far.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// What else happened so far.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// The faults that struck so far, as a concrete list.
+    #[must_use]
+    pub fn fault_trace(&self) -> &[Timed] {
+        &self.trace
+    }
+
+    /// The bytes that the kernel keeps of a node in its arrays.
+    #[must_use]
+    pub const fn node_size() -> usize {
+        size_of::<Slot<P>>() + size_of::<Option<Box<Rare<P>>>>()
+    }
+
+    /// The fingerprint of what happened so far and of the states of all nodes as encoded.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let mut digest = self.digest;
+        for slot in &self.slots {
+            digest.fold(u64::from(slot.life), u64::from(slot.is_up));
+            if slot.is_up {
+                digest.encode(&slot.state);
+            }
+        }
+        digest.value()
+    }
+
+    /// The fingerprint of what happened so far, without the states.
+    #[must_use]
+    pub fn history_digest(&self) -> u64 {
+        self.digest.value()
+    }
+
+    /// Hands a command to a node at a time that is not past.
+    pub fn command(&mut self, at: Time, node: NodeId, id: CommandId, command: P::Command) {
+        self.other(at.0, node, Other::Command { id, command });
+    }
+
+    /// Tells a node who belongs, at a time that is not past.
+    pub fn members(&mut self, at: Time, node: NodeId, members: Members) {
+        self.other(at.0, node, Other::Members(members));
+    }
+
+    /// Tells a node that a connection came up or went down, at a time that is not past.
+    pub fn link_hint(&mut self, at: Time, node: NodeId, peer: NodeId, up: bool) {
+        self.other(at.0, node, Other::Link { peer, up });
+    }
+
+    /// Takes everything that happens before `limit`, and advances the clock to it.
+    pub fn run_until(&mut self, limit: Time, watch: &mut impl Watch<P>) {
+        while self.advance(limit, watch) {}
+    }
+
+    /// Takes the next event or fault before `limit`. False if there is none: the clock then stands at `limit`.
+    #[inline]
+    pub fn advance(&mut self, limit: Time, watch: &mut impl Watch<P>) -> bool {
+        let fault = self.faults.next();
+        let stop = fault.min(limit).0;
+        if let Some((at, event)) = self.pop(stop) {
+            self.now = at;
+            self.handle(event, watch);
+            return true;
+        }
+        if fault < limit {
+            self.now = self.now.max(fault.0);
+            self.strike(watch);
+            return true;
+        }
+        self.now = self.now.max(limit.0);
+        false
+    }
+
+    #[inline]
+    fn pop(&mut self, stop: u64) -> Option<(u64, Event<P>)> {
+        if self.setup.shuffles_ties {
+            let (at, event) = self.queue.pop_before(stop.min(TIME_MAX) << TIE_BITS)?;
+            self.tie = at;
+            return Some((at >> TIE_BITS, event));
+        }
+        let popped = self.queue.pop_before(stop);
+        if let Some(event) = self.queue.peek_ahead(AHEAD) {
+            queue::prefetch(&self.slots, event.to.0 as usize);
+        }
+        popped
+    }
+
+    #[inline]
+    fn push(&mut self, at: u64, to: NodeId, source: u32, body: Body<P>) {
+        let event = Event { to, source, body };
+        if self.setup.shuffles_ties {
+            // Eight drawn bits below the time: simultaneous events come in an order that differs from seed to seed.
+            let place = u64::from(to.0) << 32 | u64::from(source);
+            let bits = self.keys.roll(Purpose::Layout).at(place, at) >> (64 - TIE_BITS);
+            let at = (at.min(TIME_MAX) << TIE_BITS | bits).max(self.tie);
+            self.queue.push(at, event);
+        } else {
+            self.queue.push(at, event);
+        }
+    }
+
+    fn other(&mut self, at: u64, node: NodeId, other: Other<P>) {
+        self.push(at.max(self.now), node, NOBODY, Body::Other(Box::new(other)));
+    }
+
+    fn slot(&mut self, node: NodeId) -> &mut Slot<P> {
+        &mut self.slots[node.0 as usize]
+    }
+
+    /// What only some nodes have; it is there from now on.
+    fn rare(&mut self, node: NodeId) -> &mut Rare<P> {
+        if self.rare.is_empty() {
+            self.rare.resize_with(self.slots.len(), || None);
+        }
+        self.slots[node.0 as usize].is_rare = true;
+        self.rare[node.0 as usize].get_or_insert_default()
+    }
+
+    /// What only some nodes have, if this one has it.
+    #[inline]
+    fn rare_of(&self, node: NodeId) -> Option<&Rare<P>> {
+        if !self.slots[node.0 as usize].is_rare {
+            return None;
+        }
+        self.rare[node.0 as usize].as_deref()
+    }
+
+    /// The steady and the wall clock of a node.
+    #[inline]
+    fn clocks(&self, node: NodeId) -> (Time, Time) {
+        let origin = self.slots[node.0 as usize].origin;
+        match self.rare_of(node).and_then(|rare| rare.clock) {
+            None => (Time(self.now + origin), Time(clock::WALL_START + self.now)),
+            Some(clock) => (clock.steady(self.now, origin), clock.wall(self.now)),
+        }
+    }
+
+    /// How long a span of a node's clock takes in the world.
+    #[inline]
+    fn world_time(&self, node: NodeId, span: Duration) -> u64 {
+        match self.rare_of(node).and_then(|rare| rare.clock) {
+            None => span.as_nanos(),
+            Some(clock) => clock.world_time(span),
+        }
+    }
+}
+
+/// How far ahead in the queue nodes are fetched into the cache.
+const AHEAD: usize = 6;
+/// Bits below the time that order simultaneous events where ties are shuffled.
+const TIE_BITS: u32 = 8;
+const TIME_MAX: u64 = u64::MAX >> TIE_BITS;
+
+impl<P: Protocol> std::fmt::Debug for World<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World")
+            .field("now", &self.now())
+            .field("nodes", &self.slots.len())
+            .field("under_way", &self.queue.len())
+            .field("digest", &format_args!("{:016x}", self.digest.value()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// The lane of a message with or without a blob.
+fn lane<M: Wire>(message: &M) -> Lane {
+    message.lane()
+}
+
+/// The number of a life, as events carry it.
+const fn number(life: Life) -> u16 {
+    life.0 as u16
+}

@@ -1,1 +1,3 @@
 //! What to run: the scenario format, workloads, sweeps and engines.
+
+pub mod format;

@@ -63,13 +63,19 @@ impl<'a> Keys<'a> {
         range: &RangeInclusive<T::Bound>,
     ) -> Option<T> {
         let Some(node) = self.node(name) else { return self.or_missing(name, default, &T::limited(range)) };
-        let value = T::read(node, self.problems)?;
-        if !value.within(range) {
+        let found = self.problems.list().len();
+        let value = T::read(node, self.problems);
+        let (shape, limited) = (T::shape().to_string(), T::limited(range).to_string());
+        if value.as_ref().is_some_and(|value| !value.within(range)) {
             let message = format!("{} is out of range", node.value.describe());
-            self.problems.push(Problem::new(node.span, message).expected(T::limited(range).to_string()));
+            self.problems.push(Problem::new(node.span, message).expected(limited));
             return None;
         }
-        Some(value)
+        let of_this = |problem: &&mut Problem| problem.expected.as_ref() == Some(&shape);
+        for problem in self.problems.list_mut()[found..].iter_mut().filter(of_this) {
+            problem.expected = Some(limited.clone());
+        }
+        value
     }
 
     fn or_missing<T>(&mut self, name: &'static str, default: Option<T>, shape: &Shape) -> Option<T> {

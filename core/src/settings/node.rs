@@ -84,7 +84,7 @@ impl Node {
 }
 
 impl Value {
-    /// What it is, for messages: `integer 5`, `text "raft"`, `a list`.
+    /// What it is, for messages: `integer 5`, `text "raft"`, `a list of 2`.
     #[must_use]
     pub fn describe(&self) -> String {
         match self {
@@ -92,7 +92,7 @@ impl Value {
             Self::Integer(value) => format!("integer {value}"),
             Self::Number(value) => format!("number {value}"),
             Self::Text(text) => format!("text {}", Value::Text(shortened(text))),
-            Self::List(_) => "a list".into(),
+            Self::List(nodes) => format!("a list of {}", nodes.len()),
             Self::Table(_) => "a table".into(),
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::problem::one_of;
 use super::quantity::{Bytes, DURATION_MAX, Rate};
+use super::scalar::LIST_MAX;
 use crate::contract::Duration;
 
 /// The form of a value. `Display` prints it to follow "expected": `an integer between 1 and 5`.
@@ -199,7 +200,9 @@ impl fmt::Display for Shape {
             Self::Rate { min, max } => bounded(f, "a rate", Some(min), (*max != Rate::MAX).then_some(max)),
             Self::Text { form, .. } => f.write_str(form),
             Self::Choice(choices) => f.write_str(&one_of(choices.iter().map(|choice| choice.name.as_str()))),
-            Self::List { .. } => f.write_str("a list"),
+            Self::List { min_len: 0, max_len: LIST_MAX, .. } => f.write_str("a list"),
+            Self::List { min_len, max_len: LIST_MAX, .. } => write!(f, "a list of at least {min_len}"),
+            Self::List { min_len, max_len, .. } => write!(f, "a list of {min_len} to {max_len}"),
             Self::Table(fields) => match fields.tagged.first() {
                 Some(tagged) => write!(f, "a table with `{}`", tagged.tag),
                 None => f.write_str("a table"),

@@ -168,7 +168,7 @@ fn every_problem_is_found_at_once() {
          1.5 is no probability: expected a number between 0 and 1\n\
          unknown choice `some`: expected one of `all`, `with-disk`, `none`\n\
          wrong type: found integer 5: expected a duration such as \"150ms\" or a table with `law` (write a unit, e.g. \"150ms\")\n\
-         wrong type: found text \"here\": expected a list\n\
+         wrong type: found text \"here\": expected a list of 0 to 2\n\
          text \"11s\" is out of range: expected a duration between 1ns and 10s\n\
          unknown key `nods`: expected one of `nodes`, `type`, `loss`, `voters`, `think`, `places`, `at`, `every`, \
          `law`, `from`, `to`; did you mean `nodes`?\n"

@@ -1,0 +1,301 @@
+//! What varies from run to run: axes of a sweep, and the points that they span.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use seedbed_core::settings;
+use seedbed_core::settings::{Entry, Node, Problem, Problems, Setting, Shape, Span, Spanned, Table, Value};
+
+use super::{Document, Range, Report};
+
+/// A sweep has at most so many points.
+pub const POINTS_MAX: usize = 100_000;
+
+const NAME_LEN: RangeInclusive<usize> = 1..=100;
+
+settings! {
+    /// One axis of a sweep: a key with its values, or cases that each set several keys.
+    pub struct Axis {
+        /// The key that varies, with dots: `params.timeout_min`, `fault.leader-crash.every`.
+        pub key: Option<Spanned<String>> = None;
+        /// What tables and charts call it. The key, if nothing is said.
+        pub name: Option<Spanned<String>> = None, in NAME_LEN;
+        /// The values, one by one.
+        pub values: Option<Spanned<Vec<Node>>> = None;
+        /// The values, by their bounds.
+        pub range: Option<Spanned<Range>> = None;
+        /// Cases, each with a label and the keys that it sets.
+        pub cases: Option<Spanned<Vec<Case>>> = None;
+    }
+    verify = Axis::consistent;
+}
+
+settings! {
+    /// One case of an axis.
+    pub struct Case {
+        /// What tables and charts call it.
+        pub label: String, in NAME_LEN;
+        /// The keys that it sets: `{ params.pre_vote = false, "network.loss" = 0.1 }`.
+        pub set: Assignments;
+    }
+}
+
+/// Keys with dots, and what each is set to, in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Assignments(pub Vec<(String, Node)>);
+
+/// One combination of the values of all axes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// Its place in the order: the last axis varies fastest.
+    pub index: usize,
+    /// For each axis its name and the value's text.
+    pub labels: Vec<(String, String)>,
+    /// The keys to set, and to what.
+    pub overlay: Vec<(String, Node)>,
+}
+
+/// What an axis does at one of its values.
+struct Step {
+    label: String,
+    sets: Vec<(String, Node)>,
+}
+
+/// All points, in order; without axes, the one point that sets nothing.
+///
+/// # Errors
+/// If an axis repeats itself or another's key, or if there are more than [`POINTS_MAX`] points.
+pub fn expand(axes: &[Axis]) -> Result<Vec<Point>, Problems> {
+    let (mut problems, mut names, mut keys) = (Problems::default(), BTreeSet::new(), BTreeSet::new());
+    let mut points = vec![Point { index: 0, labels: Vec::new(), overlay: Vec::new() }];
+    for axis in axes {
+        let steps = axis.steps();
+        if !names.insert(axis.name()) {
+            problems.push(Problem::new(axis.span(), format!("two axes are called `{}`", axis.name())));
+        }
+        let own: BTreeSet<_> = steps.iter().flat_map(|step| &step.sets).map(|(key, _)| key.clone()).collect();
+        if let Some(key) = own.iter().find(|key| keys.contains(*key)) {
+            problems.push(Problem::new(axis.span(), format!("two axes set `{key}`")));
+        }
+        keys.extend(own);
+        let mut labels = BTreeSet::new();
+        if let Some(step) = steps.iter().find(|step| !labels.insert(&step.label)) {
+            problems.push(Problem::new(axis.span(), format!("`{}` appears twice", step.label)));
+        }
+        if points.len().saturating_mul(steps.len()) > POINTS_MAX {
+            let problem = Problem::new(axis.span(), "the sweep has too many points");
+            problems.push(problem.expected(format!("at most {POINTS_MAX}")));
+            break;
+        }
+        points =
+            points.iter().flat_map(|point| steps.iter().map(|step| point.with(axis.name(), step))).collect();
+    }
+    points.iter_mut().enumerate().for_each(|(index, point)| point.index = index);
+    if problems.is_empty() { Ok(points) } else { Err(problems) }
+}
+
+impl Document {
+    /// The document at one point of its sweep.
+    ///
+    /// # Errors
+    /// If one of the point's keys leads nowhere.
+    pub fn at(&self, point: &Point) -> Result<Self, Report> {
+        let mut document = self.clone();
+        for (key, node) in &point.overlay {
+            document.set_node(key, node.clone())?;
+        }
+        Ok(document)
+    }
+}
+
+impl Point {
+    fn with(&self, axis: &str, step: &Step) -> Self {
+        let mut point = self.clone();
+        point.labels.push((axis.into(), step.label.clone()));
+        point.overlay.extend(step.sets.iter().cloned());
+        point
+    }
+}
+
+impl Axis {
+    /// What tables and charts call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name.as_ref().or(self.key.as_ref()).map_or("", |name| name)
+    }
+
+    /// Where it is written: its key, or its name.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        self.key.as_ref().or(self.name.as_ref()).map_or(Span::default(), |name| name.span)
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        if let Some(cases) = &self.cases {
+            let step = |case: &Case| Step { label: case.label.clone(), sets: case.set.0.clone() };
+            return cases.iter().map(step).collect();
+        }
+        let key = self.key.as_ref().map_or("", |key| key);
+        let step = |node: Node| Step { label: label(&node.value), sets: vec![(key.into(), node)] };
+        let listed = self.values.iter().flat_map(|values| values.iter().cloned());
+        let ranged = self.range.iter().flat_map(|range| range.nodes(range.span));
+        listed.chain(ranged).map(step).collect()
+    }
+
+    fn consistent(&self) -> Result<(), (&'static str, String)> {
+        let given = [
+            ("values", self.values.as_ref().map(|values| values.is_empty())),
+            ("range", self.range.as_ref().map(|_| false)),
+            ("cases", self.cases.as_ref().map(|cases| cases.is_empty())),
+        ];
+        let given: Vec<_> = given.into_iter().filter_map(|(name, empty)| Some((name, empty?))).collect();
+        match (given.as_slice(), &self.key, &self.name) {
+            ([], ..) => Err(("key", "has no values: write `values`, `range` or `cases`".into())),
+            ([_, (second, _), ..], ..) => Err((second, "does not go with the values given before".into())),
+            ([(only, true)], ..) => Err((only, "is empty: the sweep would run nothing".into())),
+            ([("cases", _)], Some(_), _) => {
+                Err(("key", "does not go with `cases`, which name their keys".into()))
+            }
+            ([("cases", _)], None, None) => Err(("cases", "needs a `name` beside it".into())),
+            ([(only @ ("values" | "range"), _)], None, _) => Err((only, "needs a `key` beside it".into())),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A value in a table of results: a text without its quotes.
+fn label(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+impl Setting for Assignments {
+    fn shape() -> Shape {
+        Shape::Map(Box::new(Shape::Any))
+    }
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let Some(table) = node.table() else {
+            problems.push(Problem::wrong_type(node, &Self::shape()));
+            return None;
+        };
+        let mut assignments = Self::default();
+        assignments.collect("", table);
+        Some(assignments)
+    }
+    fn write(&self) -> Option<Value> {
+        let mut table = Table::default();
+        self.0.iter().for_each(|(key, node)| table.insert(key, node.span, node.clone()));
+        Some(Value::Table(table))
+    }
+}
+
+impl Assignments {
+    /// `a.b = 1` arrives as a table within a table, but sets `a.b` and leaves the rest of `a` alone; `a = { b = 1 }`
+    /// sets the whole of `a`. Only the spans tell: a table made by dots stands where its name does.
+    fn collect(&mut self, prefix: &str, table: &Table) {
+        for Entry { key, span, node } in table.entries() {
+            let key = format!("{prefix}{key}");
+            match node.table() {
+                Some(inner) if node.span == *span => self.collect(&format!("{key}."), inner),
+                _ => self.0.push((key, node.clone())),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    settings! {
+        /// A sweep, and nothing else that is read.
+        struct Swept {
+            /// The axes.
+            sweep: Vec<Axis>;
+            /// What varies.
+            params: Option<Node> = None;
+        }
+    }
+
+    fn axes(text: &str) -> Vec<Axis> {
+        let document = Document::parse("file.toml", text).expect("it is TOML");
+        document.read::<Swept>().map_err(|report| report.to_string()).expect("it is a sweep").sweep
+    }
+
+    #[test]
+    fn points_are_the_product_in_the_order_of_the_file() {
+        let axes = axes(
+            "
+            [[sweep]]
+            name = \"variant\"
+            cases = [
+                { label = \"bare\", set = { params.pre_vote = false, \"params.lease\" = false } },
+                { label = \"full\", set = { params = { pre_vote = true } } },
+            ]
+            [[sweep]]
+            key = \"nodes\"
+            values = [3, 5]
+        ",
+        );
+        let points = expand(&axes).unwrap();
+        let text = |point: &Point| {
+            let labels: Vec<_> = point.labels.iter().map(|(axis, label)| format!("{axis} {label}")).collect();
+            let sets: Vec<_> =
+                point.overlay.iter().map(|(key, node)| format!("{key}={}", node.value)).collect();
+            format!("{} {} | {}", point.index, labels.join(", "), sets.join(", "))
+        };
+        assert_eq!(
+            points.iter().map(text).collect::<Vec<_>>(),
+            [
+                "0 variant bare, nodes 3 | params.pre_vote=false, params.lease=false, nodes=3",
+                "1 variant bare, nodes 5 | params.pre_vote=false, params.lease=false, nodes=5",
+                "2 variant full, nodes 3 | params={ pre_vote = true }, nodes=3",
+                "3 variant full, nodes 5 | params={ pre_vote = true }, nodes=5",
+            ]
+        );
+        assert_eq!(expand(&[]).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_point_is_laid_over_the_document() {
+        let text = "params = { a = 1, b = 2 }\nsweep = [{ key = \"params.b\", values = [3, \"x\"] }]";
+        let document = Document::parse("file.toml", text).unwrap();
+        let points = expand(&document.read::<Swept>().unwrap().sweep).unwrap();
+        let params =
+            |point| document.at(point).unwrap().read::<Swept>().unwrap().params.unwrap().value.to_string();
+        assert_eq!(params(&points[0]), "{ a = 1, b = 3 }");
+        assert_eq!(params(&points[1]), "{ a = 1, b = \"x\" }");
+        let lost = Point {
+            overlay: vec![("params.a.c".into(), points[1].overlay[0].1.clone())],
+            ..points[0].clone()
+        };
+        let shown = document.at(&lost).unwrap_err().to_string();
+        assert!(
+            shown.contains("`c` cannot be set in integer 1") && shown.contains("file.toml:2:43"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn sweeps_that_repeat_themselves_or_never_end_are_refused() {
+        let cases = [
+            ("sweep = [{ key = \"x\", values = [1, 2, 1] }]", "`1` appears twice"),
+            ("sweep = [{ key = \"x\", values = [1] }, { key = \"x\", values = [2] }]", "two axes set `x`"),
+            (
+                "sweep = [{ key = \"x\", values = [1] }, { key = \"y\", name = \"x\", values = [2] }]",
+                "two axes are called `x`",
+            ),
+            (
+                "[[sweep]]\nkey = \"x\"\nrange = { from = 1, to = 1000, step = 1 }\n\
+                 [[sweep]]\nkey = \"y\"\nrange = { from = 1, to = 1000, step = 1 }",
+                "the sweep has too many points",
+            ),
+        ];
+        for (text, message) in cases {
+            let problems = expand(&axes(text)).unwrap_err().to_string();
+            assert!(problems.contains(message), "{problems}");
+        }
+    }
+}

@@ -2,4 +2,5 @@
 
 pub mod chunks;
 pub mod contract;
+pub mod election;
 pub mod settings;

@@ -1,0 +1,181 @@
+//! How values are distributed: empirical distribution functions and histograms.
+
+use super::Plot;
+use super::axis::{Axis, Zero};
+use super::frame::{DOTTED, Frame, Swatch};
+use super::palette::{GREY, dashes, ink};
+use super::scene::{Point, Scene};
+use crate::stats::{Pool, dkw_half_width, quantile};
+
+/// Steps drawn of one distribution function: beyond, ranks are thinned, to an error of less than a pixel.
+const STEPS_MAX: usize = 600;
+const BINS_MAX: usize = 60;
+
+/// One step line per series.
+pub(super) fn cdf(plot: &Plot<'_, '_>) -> Scene {
+    let series = pools(plot);
+    let values = series.iter().flat_map(|(_, pool)| [pool.quantile(0.0), pool.quantile(1.0)]).flatten();
+    let x = Axis::over(values, plot.chart.log_x, Zero::IfNear, plot.metric_label(&plot.chart.x_label));
+    let own = if plot.chart.y_label.is_empty() { "share of values at most x" } else { &plot.chart.y_label };
+    let y = Axis::over([0.0, 1.0], false, Zero::Always, own.into());
+    let mut frame = Frame::new(plot.title(), x, y);
+    let is_independent = series.iter().all(|(_, pool)| pool.is_one_per_run());
+    // Bands of many series only hide each other.
+    let has_band = is_independent && series.len() <= 3;
+    for (at, (_, pool)) in series.iter().enumerate().filter(|_| has_band) {
+        let reach = dkw_half_width(pool.runs());
+        let high = steps(&frame, pool, reach);
+        let low = steps(&frame, pool, -reach);
+        frame.scene.polygon(high.into_iter().chain(low.into_iter().rev()).collect(), ink(at).opacity(0.10));
+    }
+    for (at, (_, pool)) in series.iter().enumerate() {
+        let points = steps(&frame, pool, 0.0);
+        frame.scene.line(&points, 2.0, ink(at), dashes(at));
+    }
+    let mut notes = Vec::new();
+    if has_band {
+        notes.push(
+            "The bands contain the whole true curve with 95 % confidence (Dvoretzky-Kiefer-Wolfowitz)."
+                .into(),
+        );
+    } else if !is_independent {
+        notes.push("Values of one run depend on each other, so no band is drawn.".into());
+    }
+    finish(plot, frame, &series, Swatch::Bare, notes)
+}
+
+/// The outline of the relative frequencies, one per series, over common bins.
+pub(super) fn histogram(plot: &Plot<'_, '_>) -> Scene {
+    let series = pools(plot);
+    let is_log = plot.chart.log_x;
+    let position = |value: f64| if is_log { libm::log10(value) } else { value };
+    let shown = series.iter().flat_map(|(_, pool)| pool.ascending().iter().copied());
+    let mut all: Vec<f64> = shown.filter(|value| !is_log || *value > 0.0).map(position).collect();
+    all.sort_by(f64::total_cmp);
+    let edges = bin_edges(&all);
+    let back = |edge: f64| if is_log { libm::pow(10.0, edge) } else { edge };
+    let counts: Vec<Vec<f64>> = series.iter().map(|(_, pool)| shares(pool, &edges, position)).collect();
+    let label = plot.metric_label(&plot.chart.x_label);
+    let x = Axis::over(edges.iter().map(|edge| back(*edge)), is_log, Zero::Never, label);
+    let own = if plot.chart.y_label.is_empty() { "share of values" } else { &plot.chart.y_label };
+    let highest = counts.iter().flatten().copied().fold(0.0, f64::max);
+    let y = Axis::over([0.0, highest], false, Zero::Always, format!("{own} (%)"));
+    let mut frame = Frame::new(plot.title(), x, y);
+    for (at, shares) in counts.iter().enumerate() {
+        let mut outline = Vec::new();
+        for (bin, share) in shares.iter().enumerate() {
+            outline.extend([edges[bin], edges[bin + 1]].map(|edge| frame.point(back(edge), *share)));
+        }
+        if let (Some(first), Some(last)) = (outline.first().copied(), outline.last().copied()) {
+            outline.insert(0, (first.0, frame.bottom));
+            outline.push((last.0, frame.bottom));
+        }
+        frame.scene.polygon(outline.clone(), ink(at).opacity(0.14));
+        frame.scene.line(&outline, 1.8, ink(at), dashes(at));
+    }
+    let note =
+        format!("{} bins of equal width{}.", edges.len() - 1, if is_log { " in the logarithm" } else { "" });
+    finish(plot, frame, &series, Swatch::Bare, vec![note])
+}
+
+fn pools<'e>(plot: &Plot<'_, 'e>) -> Vec<(&'e str, Pool)> {
+    plot.groups().iter().map(|group| (group.label, plot.pool(&group.runs))).collect()
+}
+
+fn finish(
+    plot: &Plot<'_, '_>,
+    mut frame: Frame,
+    series: &[(&str, Pool)],
+    swatch: fn(usize) -> Swatch,
+    mut notes: Vec<String>,
+) -> Scene {
+    let mut legend = Vec::new();
+    if !plot.chart.group.is_empty() {
+        let entry = |(at, (label, _)): (usize, &(&str, Pool))| (swatch(at), (*label).to_owned());
+        legend.extend(series.iter().enumerate().map(entry));
+    }
+    for reference in &plot.references {
+        let mean = plot.data.pool(&reference.name, &plot.runs).mean().filter(|mean| frame.x.shows(*mean));
+        if let Some(mean) = mean {
+            let x = frame.point(mean, 0.0).0;
+            frame.scene.line(&[(x, frame.top), (x, frame.bottom)], 1.6, GREY, DOTTED);
+            legend.push((Swatch::Reference(GREY), reference.name.replace('_', " ")));
+        }
+    }
+    let all = series.iter().flat_map(|(_, pool)| pool.ascending());
+    let hidden = all.filter(|value| !frame.x.shows(**value)).count();
+    if hidden > 0 {
+        notes.push(format!("{hidden} values of zero or below have no place on the logarithmic axis."));
+    }
+    let pools: Vec<&Pool> = series.iter().map(|(_, pool)| pool).collect();
+    let notes = plot.notes("curve", &pools, notes);
+    frame.finish(&plot.chart.group, &legend, &notes)
+}
+
+/// The corners of a distribution function, raised by `lift` and cut to 0..1.
+fn steps(frame: &Frame, pool: &Pool, lift: f64) -> Vec<Point> {
+    let values = pool.ascending();
+    let total = values.len();
+    let every = total.div_ceil(STEPS_MAX).max(1);
+    let height = |rank: usize| (rank as f64 / total as f64 + lift).clamp(0.0, 1.0);
+    let mut points = Vec::new();
+    let mut last = 0;
+    for rank in (0..total).step_by(every).chain(total.checked_sub(1)) {
+        if !frame.x.shows(values[rank]) {
+            continue;
+        }
+        // Equal values are one step.
+        let reached = values.partition_point(|value| *value <= values[rank]);
+        if reached > last {
+            points.push(frame.point(values[rank], height(last)));
+            points.push(frame.point(values[rank], height(reached)));
+            last = reached;
+        }
+    }
+    if total > 0 {
+        points.insert(0, frame.point(frame.x.from(), height(0)));
+        points.push(frame.point(frame.x.to(), height(total)));
+    }
+    points
+}
+
+/// Edges of equal bins by Freedman and Diaconis' rule (width: twice the interquartile range over the cube root
+/// of n), between 5 and [`BINS_MAX`] of them.
+fn bin_edges(ascending: &[f64]) -> Vec<f64> {
+    let (low, high) = match (ascending.first(), ascending.last()) {
+        (Some(low), Some(high)) if low < high => (*low, *high),
+        (Some(only), _) => (only - 0.5 * only.abs().max(1.0), only + 0.5 * only.abs().max(1.0)),
+        _ => (0.0, 1.0),
+    };
+    let quartile = |p| quantile(ascending, p).unwrap_or(0.0);
+    let width = 2.0 * (quartile(0.75) - quartile(0.25)) / libm::cbrt(ascending.len().max(1) as f64);
+    let wanted = if width > 0.0 { (high - low) / width } else { 10.0 };
+    let bins = (wanted.ceil() as usize).clamp(5, BINS_MAX);
+    (0..=bins).map(|edge| low + (high - low) * edge as f64 / bins as f64).collect()
+}
+
+/// The percentage of the pool's values in each bin.
+fn shares(pool: &Pool, edges: &[f64], position: impl Fn(f64) -> f64) -> Vec<f64> {
+    let bins = edges.len() - 1;
+    let mut shares = vec![0.0; bins];
+    let values = pool.ascending();
+    for at in values.iter().map(|value| position(*value)).filter(|at| at.is_finite()) {
+        let bin = edges.partition_point(|edge| *edge <= at).saturating_sub(1).min(bins - 1);
+        shares[bin] += 100.0 / values.len() as f64;
+    }
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bins_hold_everything_once() {
+        let values: Vec<f64> = (0..1000).map(|i| f64::from(i % 97)).collect();
+        let pool = Pool::new(values.iter().map(std::slice::from_ref));
+        let shares = shares(&pool, &bin_edges(pool.ascending()), |value| value);
+        assert!((shares.iter().sum::<f64>() - 100.0).abs() < 1e-9);
+        assert!(bin_edges(&[]).len() == 11 && bin_edges(&[4.0, 4.0]).len() > 5);
+    }
+}

@@ -1,0 +1,162 @@
+//! Means over a swept key with their confidence band, and series over time.
+
+use super::axis::{Axis, Zero};
+use super::frame::{DOTTED, Frame, Swatch};
+use super::palette::{GREY, dashes, ink, marker};
+use super::scene::{Point, Scene};
+use super::{Group, Plot, with_unit};
+use crate::stats::{Pool, mean, mean_interval};
+
+/// A mean at an x, with its interval's ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Estimate {
+    x: f64,
+    mean: f64,
+    low: f64,
+    high: f64,
+}
+
+/// A line over the values of a swept key.
+pub(super) fn over_key(plot: &Plot<'_, '_>) -> Scene {
+    let levels = plot.levels();
+    let (label, positions) = plot.key_axis(&levels);
+    let xs: Vec<f64> = positions.clone().unwrap_or_else(|| (0..levels.len()).map(|at| at as f64).collect());
+    let groups = plot.groups();
+    let pools: Vec<Vec<Pool>> =
+        groups.iter().map(|group| pools_of(plot, group, &levels, &plot.chart.y)).collect();
+    let lines: Vec<Vec<Estimate>> = pools.iter().map(|pools| estimates(&xs, pools)).collect();
+    let references = references(plot, &groups, &levels, &xs);
+    let x = match positions {
+        Some(values) => Axis::over(values, plot.chart.log_x, Zero::IfNear, label),
+        None => plot.banded(&levels),
+    };
+    let curves = references.iter().flat_map(|curve| curve.points.iter().map(|point| point.1));
+    let shown = lines.iter().flatten().flat_map(|at| [at.low, at.mean, at.high]).chain(curves);
+    let y = Axis::over(shown, plot.chart.log_y, Zero::IfNear, plot.metric_label(&plot.chart.y_label));
+    let mut frame = Frame::new(plot.title(), x, y);
+    draw_lines(&mut frame, &lines, true);
+    let mut legend = legend(&groups, Swatch::Line);
+    for curve in references {
+        let points: Vec<Point> = curve.points.iter().map(|(x, y)| frame.point(*x, *y)).collect();
+        let shade = curve.series.map_or(GREY, ink);
+        frame.scene.line(&points, 1.6, shade, DOTTED);
+        legend.push((Swatch::Reference(shade), curve.label));
+    }
+    let pools: Vec<&Pool> = pools.iter().flatten().collect();
+    let note =
+        "Points are means; the band is the 95 % confidence interval of the mean (Student's t over runs).";
+    frame.finish(&plot.chart.group, &legend, &plot.notes("point", &pools, vec![note.into()]))
+}
+
+/// A line over simulated time: at each of a fixed number of moments the mean over runs of the last value.
+pub(super) fn over_time(plot: &Plot<'_, '_>) -> Scene {
+    const MOMENTS: usize = 200;
+    let rows = plot.data.experiment.series.iter().filter(|row| row.name == plot.chart.y);
+    let end = rows.clone().map(|row| row.t_s).fold(0.0, f64::max);
+    let mut traces: std::collections::BTreeMap<(u32, u64), Vec<(f64, f64)>> = Default::default();
+    rows.for_each(|row| traces.entry((row.point, row.seed)).or_default().push((row.t_s, row.value)));
+    traces.values_mut().for_each(|trace| trace.sort_by(|a, b| a.0.total_cmp(&b.0)));
+    let groups = plot.groups();
+    let mut lines = Vec::new();
+    for group in &groups {
+        let traces = group.runs.iter().filter_map(|run| traces.get(&(run.point, run.seed)));
+        let at = |x: f64| {
+            let last = traces.clone().filter_map(|trace| trace[..trace.partition_point(|p| p.0 <= x)].last());
+            estimate(x, &last.map(|(_, value)| *value).collect::<Vec<_>>())
+        };
+        lines.push((0..=MOMENTS).filter_map(|i| at(end * i as f64 / MOMENTS as f64)).collect::<Vec<_>>());
+    }
+    let label = if plot.chart.x_label.is_empty() { "simulated time" } else { &plot.chart.x_label };
+    let x = Axis::over([0.0, end], plot.chart.log_x, Zero::Never, with_unit(label, "s"));
+    let shown = lines.iter().flatten().flat_map(|at| [at.low, at.mean, at.high]);
+    let y = Axis::over(shown, plot.chart.log_y, Zero::IfNear, plot.metric_label(&plot.chart.y_label));
+    let mut frame = Frame::new(plot.title(), x, y);
+    draw_lines(&mut frame, &lines, false);
+    let count = super::span(groups.iter().map(|group| group.runs.len()));
+    let note = format!("Mean over n = {count} runs; the band is its 95 % confidence interval (Student's t).");
+    frame.finish(&plot.chart.group, &legend(&groups, Swatch::Bare), &[note])
+}
+
+fn legend(groups: &[Group<'_>], swatch: fn(usize) -> Swatch) -> Vec<(Swatch, String)> {
+    if let [only] = groups
+        && only.label.is_empty()
+    {
+        return Vec::new();
+    }
+    groups.iter().enumerate().map(|(series, group)| (swatch(series), group.label.into())).collect()
+}
+
+fn draw_lines(frame: &mut Frame, lines: &[Vec<Estimate>], has_markers: bool) {
+    let visible = |frame: &Frame, at: &&Estimate| frame.x.shows(at.x) && frame.y.shows(at.mean);
+    for (series, line) in lines.iter().enumerate() {
+        let line = line.iter().filter(|at| visible(frame, at));
+        let high = line.clone().map(|at| frame.point(at.x, at.high));
+        let low = line.clone().rev().map(|at| frame.point(at.x, at.low));
+        let band: Vec<Point> = high.chain(low).collect();
+        frame.scene.polygon(band, ink(series).opacity(0.18));
+    }
+    for (series, line) in lines.iter().enumerate() {
+        let line = line.iter().filter(|at| visible(frame, at));
+        let points: Vec<Point> = line.map(|at| frame.point(at.x, at.mean)).collect();
+        frame.scene.line(&points, 2.0, ink(series), dashes(series));
+        if has_markers {
+            points.iter().for_each(|point| marker(&mut frame.scene, series, *point, 3.8));
+        }
+    }
+}
+
+fn pools_of<'e>(plot: &Plot<'_, 'e>, group: &Group<'e>, levels: &[&str], metric: &str) -> Vec<Pool> {
+    let by_level = plot.data.by_key(plot.levels_key(), &group.runs);
+    let runs = |level: &str| by_level.iter().find(|(at, _)| *at == level).map_or(&[][..], |(_, runs)| runs);
+    levels.iter().map(|level| plot.data.pool(metric, runs(level))).collect()
+}
+
+fn estimates(xs: &[f64], pools: &[Pool]) -> Vec<Estimate> {
+    let mut line: Vec<Estimate> = xs.iter().zip(pools).filter_map(|(x, pool)| of_pool(*x, pool)).collect();
+    line.sort_by(|a, b| a.x.total_cmp(&b.x));
+    line
+}
+
+fn of_pool(x: f64, pool: &Pool) -> Option<Estimate> {
+    let mean = pool.mean()?;
+    let (low, high) = pool.mean_interval().map_or((mean, mean), |interval| (interval.low, interval.high));
+    Some(Estimate { x, mean, low, high })
+}
+
+fn estimate(x: f64, values: &[f64]) -> Option<Estimate> {
+    let mean = mean(values)?;
+    let (low, high) = mean_interval(values).map_or((mean, mean), |interval| (interval.low, interval.high));
+    Some(Estimate { x, mean, low, high })
+}
+
+/// A reference curve: grey if it is the same for every series, else in the colour of its own.
+struct Reference {
+    label: String,
+    series: Option<usize>,
+    points: Vec<(f64, f64)>,
+}
+
+fn references(plot: &Plot<'_, '_>, groups: &[Group<'_>], levels: &[&str], xs: &[f64]) -> Vec<Reference> {
+    let mut curves = Vec::new();
+    for metric in &plot.references {
+        let per_group: Vec<Vec<(f64, f64)>> = groups
+            .iter()
+            .map(|group| estimates(xs, &pools_of(plot, group, levels, &metric.name)))
+            .map(|line| line.iter().map(|at| (at.x, at.mean)).collect())
+            .collect();
+        let name = metric.name.replace('_', " ");
+        match per_group.split_first() {
+            Some((first, others)) if others.iter().all(|other| other == first) => {
+                curves.push(Reference { label: name, series: None, points: first.clone() });
+            }
+            _ => curves.extend(per_group.into_iter().zip(groups).enumerate().map(
+                |(series, (points, group))| Reference {
+                    label: format!("{name}, {}", group.label),
+                    series: Some(series),
+                    points,
+                },
+            )),
+        }
+    }
+    curves
+}

@@ -1,0 +1,249 @@
+//! A table of text, and its three forms: LaTeX with booktabs, GitHub's Markdown, and aligned columns.
+
+use serde::Serialize;
+
+/// A table to print. Marks are ticks and crosses beside the text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Grid {
+    pub(crate) title: String,
+    pub(crate) header: Vec<String>,
+    pub(crate) rows: Vec<Vec<Cell>>,
+    /// What was left out, or how to read it.
+    pub(crate) note: String,
+}
+
+/// A cell: its text, and whether it is as expected where something was.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Cell {
+    pub(crate) text: String,
+    pub(crate) is_right: Option<bool>,
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Cell {
+        Cell { text, is_right: None }
+    }
+}
+
+impl Grid {
+    /// Keeps the first rows and says so.
+    pub(crate) fn limited(mut self, rows: usize, where_else: &str) -> Grid {
+        if self.rows.len() > rows {
+            let note =
+                format!("{} of {} rows are shown; the rest is in {where_else}.", rows, self.rows.len());
+            self.note = format!("{} {note}", self.note).trim().to_owned();
+            self.rows.truncate(rows);
+        }
+        self
+    }
+
+    /// GitHub's Markdown.
+    pub(crate) fn markdown(&self) -> String {
+        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let mut text = format!("### {}\n\n", markdown_text(&self.title));
+        text += &line(self.header.iter().map(|cell| markdown_text(cell)).collect());
+        text += &line(self.header.iter().enumerate().map(|(at, _)| self.dashes(at)).collect());
+        for row in &self.rows {
+            let mark = |cell: &Cell| cell.is_right.map_or("", |is_right| if is_right { " ✓" } else { " ✗" });
+            text += &line(row.iter().map(|cell| markdown_text(&cell.text) + mark(cell)).collect());
+        }
+        if !self.note.is_empty() {
+            text += &format!("\n{}\n", markdown_text(&self.note));
+        }
+        text
+    }
+
+    fn dashes(&self, column: usize) -> String {
+        if self.is_numeric(column) { "---:".into() } else { ":---".into() }
+    }
+
+    /// A LaTeX table float; needs `booktabs`.
+    pub(crate) fn latex(&self, label: &str) -> String {
+        let alignment: String =
+            (0..self.header.len()).map(|at| if self.is_numeric(at) { 'r' } else { 'l' }).collect();
+        let line = |cells: Vec<String>| format!("    {} \\\\\n", cells.join(" & "));
+        let size = if self.header.len() > 6 { "\\scriptsize" } else { "\\small" };
+        let mut text = format!(
+            "\\begin{{table}}[htbp]\n  \\centering{size}\n  \\caption{{{}}}\\label{{tab:{label}}}\n",
+            latex_text(&self.title)
+        );
+        text += &format!("  \\begin{{tabular}}{{@{{}}{alignment}@{{}}}}\n    \\toprule\n");
+        text += &line(self.header.iter().map(|cell| latex_text(cell)).collect());
+        text += "    \\midrule\n";
+        for row in &self.rows {
+            let mark = |cell: &Cell| match cell.is_right {
+                None => "",
+                Some(true) => "~\\(\\surd\\)",
+                Some(false) => "~\\(\\times\\)",
+            };
+            text += &line(row.iter().map(|cell| latex_text(&cell.text) + mark(cell)).collect());
+        }
+        text += "    \\bottomrule\n  \\end{tabular}\n";
+        if !self.note.is_empty() {
+            text += &format!("  \\par\\smallskip\\footnotesize {}\n", latex_text(&self.note));
+        }
+        text + "\\end{table}\n"
+    }
+
+    /// Aligned columns of at most `width` characters; columns that find no room are named in a note.
+    pub(crate) fn columns(&self, width: usize) -> String {
+        let texts =
+            |at: usize| self.rows.iter().map(move |row| row.get(at).map_or_else(String::new, terminal_text));
+        let wide =
+            |at: usize| texts(at).chain([terminal_line(&self.header[at])]).map(|text| length(&text)).max();
+        let widths: Vec<usize> = (0..self.header.len()).map(|at| wide(at).unwrap_or(0)).collect();
+        let mut used = 0;
+        let fits = |wide: &&usize| {
+            used += **wide + 2;
+            used <= width + 2
+        };
+        let shown = widths.iter().take_while(fits).count().max(1).min(widths.len());
+        let line = |cells: &mut dyn Iterator<Item = String>| {
+            let padded = cells.take(shown).enumerate().map(|(at, text)| {
+                let pad = " ".repeat(widths[at].saturating_sub(length(&text)));
+                if self.is_numeric(at) { pad + &text } else { text + &pad }
+            });
+            padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+        };
+        let mut text = format!("{}\n\n", terminal_line(&self.title));
+        text += &line(&mut self.header.iter().map(|cell| terminal_line(cell)));
+        text += &line(&mut widths.iter().map(|width| "─".repeat(*width)));
+        for row in &self.rows {
+            text += &line(&mut row.iter().map(terminal_text));
+        }
+        if shown < widths.len() {
+            text += &format!("No room for: {}\n", terminal_line(&self.header[shown..].join(", ")));
+        }
+        if !self.note.is_empty() {
+            text += &format!("{}\n", terminal_line(&self.note));
+        }
+        text
+    }
+
+    /// Whether a column holds figures, which are set flush right.
+    pub(crate) fn is_numeric(&self, column: usize) -> bool {
+        let starts_so =
+            |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || c == '\u{2212}' || c == '–');
+        let mut cells =
+            self.rows.iter().filter_map(|row| row.get(column)).filter(|cell| !cell.text.is_empty());
+        cells.clone().next().is_some() && cells.all(|cell| starts_so(&cell.text))
+    }
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// One line without control characters: a table must not steer the terminal.
+pub(crate) fn terminal_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| if c == '\u{2009}' { ' ' } else { c })
+        .collect()
+}
+
+fn terminal_text(cell: &Cell) -> String {
+    let mark = cell.is_right.map_or("", |is_right| if is_right { " ✓" } else { " ✗" });
+    terminal_line(&cell.text) + mark
+}
+
+/// Text that Markdown shows as it is.
+pub(crate) fn markdown_text(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        match c {
+            '|' | '*' | '_' | '`' | '[' | ']' | '<' | '>' | '\\' | '#' | '~' | '&' => {
+                escaped.extend(['\\', c])
+            }
+            c if c.is_control() => escaped.push(' '),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// Text that LaTeX shows as it is. What the standard fonts lack becomes a question mark.
+pub(crate) fn latex_text(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        match c {
+            '&' | '%' | '$' | '#' | '_' | '{' | '}' => escaped.extend(['\\', c]),
+            '\\' => escaped += "\\textbackslash{}",
+            '~' => escaped += "\\textasciitilde{}",
+            '^' => escaped += "\\textasciicircum{}",
+            '<' => escaped += "\\(<\\)",
+            '>' => escaped += "\\(>\\)",
+            '|' => escaped += "\\(|\\)",
+            '"' => escaped += "\\textquotedbl{}",
+            '[' | ']' => escaped.extend(['{', c, '}']),
+            '±' => escaped += "\\(\\pm\\)",
+            '×' => escaped += "\\(\\times\\)",
+            '·' => escaped += "\\(\\cdot\\)",
+            'µ' | 'μ' => escaped += "\\(\\mu\\)",
+            '≤' => escaped += "\\(\\le\\)",
+            '≥' => escaped += "\\(\\ge\\)",
+            '\u{2212}' => escaped += "\\(-\\)",
+            '\u{2009}' => escaped += "\\,",
+            '–' => escaped += "--",
+            '—' => escaped += "---",
+            '…' => escaped += "\\ldots{}",
+            '’' => escaped.push('\''),
+            c if c.is_control() => escaped.push(' '),
+            c if c.is_ascii() || ('\u{c0}'..='\u{17f}').contains(&c) => escaped.push(c),
+            _ => escaped.push('?'),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grid() -> Grid {
+        let row = |name: &str, value: &str, is_right| {
+            vec![Cell::from(name.to_owned()), Cell { text: value.into(), is_right }]
+        };
+        Grid {
+            title: "50% of a|b".into(),
+            header: vec!["who_is".into(), "value".into()],
+            rows: vec![row("raft", "12 ± 3", None), row("ring & co", "4", Some(false))],
+            note: String::new(),
+        }
+    }
+
+    #[test]
+    fn markdown_escapes_its_own_marks() {
+        let expected = "### 50% of a\\|b\n\n| who\\_is | value |\n| :--- | ---: |\n| raft | 12 ± 3 |\n\
+                        | ring \\& co | 4 ✗ |\n";
+        assert_eq!(grid().markdown(), expected);
+    }
+
+    #[test]
+    fn latex_escapes_its_own_marks() {
+        let latex = grid().latex("t");
+        assert!(
+            latex.contains("\\caption{50\\% of a\\(|\\)b}")
+                && latex.contains("ring \\& co & 4~\\(\\times\\)")
+        );
+        assert_eq!(latex_text("\\{}$✓é"), "\\textbackslash{}\\{\\}\\$?é");
+    }
+
+    #[test]
+    fn columns_are_aligned_and_dropped_when_there_is_no_room() {
+        let wide = grid().columns(80);
+        let lines: Vec<&str> = wide.lines().collect();
+        assert_eq!(
+            lines[2..],
+            ["who_is      value", "─────────  ──────", "raft       12 ± 3", "ring & co     4 ✗"]
+        );
+        assert!(grid().columns(10).ends_with("No room for: value\n"));
+    }
+
+    #[test]
+    fn escape_sequences_do_not_reach_the_terminal() {
+        let mut grid = grid();
+        grid.rows[0][0].text = "\u{1b}[2Jraft".into();
+        assert!(!grid.columns(80).contains('\u{1b}'));
+    }
+}

@@ -1,0 +1,129 @@
+//! `report.html`: one self-contained file, with nothing to fetch, for screens light and dark and for paper.
+
+use crate::chart::grouped;
+use crate::figures::{measured, plain, ranged};
+use crate::grid::{Cell, Grid};
+use crate::rows::{About, Check, Role, Section, Verdict, Violation};
+use crate::summary::Summary;
+use crate::{Error, Experiment, Result};
+use minijinja::{AutoEscape, Environment, context};
+use serde::Serialize;
+
+const VIOLATIONS_MAX: usize = 50;
+const DETAILS_MAX: usize = 1_000;
+
+/// The page of an experiment, with its grids (results first) and the SVG of each of its charts.
+pub(crate) fn page(
+    experiment: &Experiment,
+    summary: &[Summary],
+    grids: &[Grid],
+    drawings: &[String],
+) -> Result<String> {
+    let mut pages = Environment::new();
+    pages.set_auto_escape_callback(|_| AutoEscape::Html);
+    pages.set_trim_blocks(true);
+    pages.set_lstrip_blocks(true);
+    let template = pages.template_from_str(include_str!("page.html"));
+    let of = |section| {
+        experiment.about.iter().filter(move |row: &&About| row.section == section).collect::<Vec<_>>()
+    };
+    let head =
+        |key: &str| of(Section::Head).into_iter().find(|row| row.key == key).map_or("", |row| &row.value);
+    let facts = of(Section::Head).into_iter().filter(|row| row.key != "title" && row.key != "question");
+    let mut grids = grids.iter().map(|grid| Shown { numeric: numeric(grid), grid });
+    let page = template.and_then(|template| {
+        template.render(context! {
+            title => if head("title").is_empty() { "Experiment" } else { head("title") },
+            question => head("question"),
+            verdict => verdict(experiment),
+            is_violated => experiment.runs.iter().any(|run| run.verdict == Verdict::Violated),
+            setup => facts.chain(of(Section::Setup)).collect::<Vec<_>>(),
+            results => grids.next(),
+            matrices => grids.collect::<Vec<_>>(),
+            checks => experiment.checks.iter().map(Judged::new).collect::<Vec<_>>(),
+            charts => charts(experiment, drawings),
+            violations => experiment.violations.iter().take(VIOLATIONS_MAX).map(seen).collect::<Vec<_>>(),
+            violations_more => experiment.violations.len().saturating_sub(VIOLATIONS_MAX),
+            details => { let grid = details(experiment, summary); context! { numeric => numeric(&grid), grid => grid } },
+            notes => of(Section::Note),
+            reproduce => of(Section::Reproduce),
+            columns => experiment.columns,
+        })
+    });
+    page.map_err(|error| Error::draw("report.html", error))
+}
+
+#[derive(Serialize)]
+struct Shown<'g> {
+    grid: &'g Grid,
+    numeric: Vec<bool>,
+}
+
+fn numeric(grid: &Grid) -> Vec<bool> {
+    (0..grid.header.len()).map(|at| grid.is_numeric(at)).collect()
+}
+
+/// The result in one sentence.
+fn verdict(experiment: &Experiment) -> String {
+    let count = |number: usize| grouped(&number.to_string());
+    let runs = experiment.runs.len();
+    let violated = experiment.runs.iter().filter(|run| run.verdict == Verdict::Violated).count();
+    let points = experiment.runs.iter().map(|run| run.point).collect::<std::collections::BTreeSet<_>>().len();
+    let size = format!("{} runs of {} points", count(runs), count(points));
+    match (experiment.checks.len(), violated) {
+        (0, 0) => format!("{size}; no check was asked for."),
+        (_, 0) => format!("{size}; every check held in every run."),
+        (_, violated) => format!("{size}; some check was violated in {} of them.", count(violated)),
+    }
+}
+
+#[derive(Serialize)]
+struct Judged<'e> {
+    check: &'e Check,
+    is_right: Option<bool>,
+}
+
+impl Judged<'_> {
+    fn new(check: &Check) -> Judged<'_> {
+        let is_seen = check.holds + check.violated > 0;
+        Judged { check, is_right: is_seen.then_some(check.violated == 0) }
+    }
+}
+
+fn charts(experiment: &Experiment, drawings: &[String]) -> Vec<minijinja::Value> {
+    let charts = experiment.charts.iter().zip(drawings);
+    charts.map(|(chart, svg)| context! { name => chart.name, caption => chart.caption, svg => svg }).collect()
+}
+
+fn seen(violation: &Violation) -> minijinja::Value {
+    context! { at => violation.at_s.map(plain), row => violation }
+}
+
+/// Every metric at every point, as far as a page can hold them.
+fn details(experiment: &Experiment, summary: &[Summary]) -> Grid {
+    let mut header: Vec<String> = experiment.columns_of(&[Role::Key]).map(|key| key.name.clone()).collect();
+    header.extend(["metric", "unit", "n", "mean", "sd", "median", "p95", "min", "max"].map(str::to_owned));
+    let row = |row: &Summary| {
+        let mut cells: Vec<Cell> = row.keys.iter().cloned().map(Cell::from).collect();
+        let count =
+            if row.samples > row.n { format!("{} ({} runs)", row.samples, row.n) } else { row.n.to_string() };
+        let number = |value: Option<f64>| value.map_or_else(|| "–".into(), plain);
+        let quantile = |at: usize| row.quantiles.map(|quantiles| quantiles[at]);
+        let interval = |at: usize| row.quantile_intervals.map(|intervals| intervals[at]);
+        let within =
+            |value: Option<f64>, at| value.map_or_else(|| "–".into(), |value| ranged(value, interval(at)));
+        let mean = row.mean.map_or_else(|| "–".into(), |mean| measured(mean, row.mean_interval));
+        let rest = [row.metric.clone(), row.unit.clone(), count, mean, number(row.sd)];
+        cells.extend(rest.map(Cell::from));
+        cells.extend([within(quantile(1), 0), within(quantile(2), 1)].map(Cell::from));
+        cells.extend([number(quantile(0)), number(quantile(4))].map(Cell::from));
+        cells
+    };
+    let note = format!("{} of {} rows are shown; the rest is in summary.csv.", DETAILS_MAX, summary.len());
+    Grid {
+        title: "Every metric at every point".into(),
+        header,
+        rows: summary.iter().take(DETAILS_MAX).map(row).collect(),
+        note: if summary.len() > DETAILS_MAX { note } else { String::new() },
+    }
+}

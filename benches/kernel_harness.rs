@@ -64,7 +64,7 @@ macro_rules! protocol {
                 boot(**nodes)
             }
 
-            #[inline]
+            #[inline(always)]
             fn step(&mut $self, $input: InputOf<Self>, $cx: &mut Context<'_, Self>) {
                 $step
             }

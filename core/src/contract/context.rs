@@ -28,6 +28,7 @@ impl<'a, P: Protocol> Context<'a, P> {
     /// Sends once every record persisted so far is on disk: the safe default.
     #[inline]
     pub fn send(&mut self, to: NodeId, message: P::Message) {
+        self.room();
         self.effects.push(Effect::Send { to, durable: true, message, blob: None });
     }
 
@@ -139,6 +140,20 @@ impl<'a, P: Protocol> Context<'a, P> {
             }
         }
         lifted
+    }
+
+    /// Makes room first, so that the effect that follows is written in place.
+    #[inline]
+    fn room(&mut self) {
+        if self.effects.len() == self.effects.capacity() {
+            self.grow();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) {
+        self.effects.reserve(16);
     }
 }
 

@@ -112,7 +112,7 @@ const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Both halves of the 128-bit product, folded: every bit of either factor moves every bit of the result.
 #[inline]
 const fn fold(a: u64, b: u64) -> u64 {
-    let product = (a as u128) * ((b | 1) as u128);
+    let product = (a as u128) * (b as u128);
     (product as u64) ^ ((product >> 64) as u64)
 }
 
@@ -208,6 +208,20 @@ mod tests {
         let others = [dice(&keys, 4, 0, 9), dice(&keys, 3, 1, 9), dice(&keys, 3, 0, 10)];
         assert!(others.iter().all(|other| *other != dice(&keys, 3, 0, 9)));
         assert_ne!(dice(&Keys::from_seed(2), 3, 0, 9), dice(&keys, 3, 0, 9));
+    }
+
+    #[test]
+    fn neighbouring_addresses_draw_differently() {
+        let roll = Keys::from_seed(1).roll(Purpose::Network).clone();
+        let mut drawn: Vec<u64> = (0..64)
+            .flat_map(|first| (0..64).map(move |second| (first, second)))
+            .chain((0..64).map(|low| (5, u64::MAX - low)))
+            .map(|(first, second)| roll.at(first, second))
+            .collect();
+        let all = drawn.len();
+        drawn.sort_unstable();
+        drawn.dedup();
+        assert_eq!(drawn.len(), all);
     }
 
     #[test]

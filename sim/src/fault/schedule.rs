@@ -65,19 +65,28 @@ pub enum When {
 }
 
 /// All that is to go wrong in a run: a value, like everything else.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Schedule {
     generators: Vec<Generator>,
     /// What is due: the next firing of each generator, and the ends of what they began.
     due: BTreeMap<(Time, u64), Due>,
     /// Orders what is due at the same time.
     order: u64,
+    /// When the first of them is due: asked at every event.
+    next: Time,
 }
 
 #[derive(Clone, Debug)]
 enum Due {
     Fire { generator: usize, nth: u64 },
     Act(Action),
+}
+
+/// Nothing goes wrong.
+impl Default for Schedule {
+    fn default() -> Self {
+        Self { generators: Vec::new(), due: BTreeMap::new(), order: 0, next: Time::MAX }
+    }
 }
 
 impl Schedule {
@@ -102,19 +111,22 @@ impl Schedule {
     }
 
     /// When something is due next; [`Time::MAX`] for never.
+    #[inline]
     #[must_use]
-    pub fn next(&self) -> Time {
-        self.due.first_key_value().map_or(Time::MAX, |((at, _), _)| *at)
+    pub const fn next(&self) -> Time {
+        self.next
     }
 
     /// Forgets everything that is due.
     pub fn clear(&mut self) {
         self.due.clear();
+        self.next = Time::MAX;
     }
 
     /// Takes what is due next and resolves it: the actions happen now, in this order.
     pub fn pop(&mut self, scene: &dyn Scene, keys: &Keys) -> Vec<Action> {
         let Some(((at, _), due)) = self.due.pop_first() else { return Vec::new() };
+        self.next = self.due.first_key_value().map_or(Time::MAX, |((at, _), _)| *at);
         match due {
             Due::Act(action) => vec![action],
             Due::Fire { generator, nth } => {
@@ -192,6 +204,7 @@ impl Schedule {
 
     fn insert(&mut self, at: Time, due: Due) {
         self.order += 1;
+        self.next = self.next.min(at);
         self.due.insert((at, self.order), due);
     }
 }

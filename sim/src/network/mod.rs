@@ -102,7 +102,7 @@ impl Network {
             .map_or("", String::as_str)
     }
 
-    #[inline]
+    #[inline(always)]
     fn link_index(&self, from: NodeId, to: NodeId) -> usize {
         if !self.exceptions.is_empty()
             && let Some(&index) = self.exceptions.get(&(from, to))
@@ -125,12 +125,13 @@ impl Network {
     }
 
     /// Whether the size of messages matters.
+    #[inline]
     pub(crate) fn measures_size(&self, from: NodeId, to: NodeId) -> bool {
         !self.is_simple && self.link(from, to).bandwidth.is_some()
     }
 
     /// What becomes of a message. All draws are addressed by its sender and ordinal.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(&mut self, keys: &Keys, passage: Passage) -> Result<Fate, Drop> {
         let roll = keys.roll(Purpose::Network);
         let draw = roll.at(u64::from(passage.from.0) << 32 | u64::from(passage.life), passage.ordinal);

@@ -14,7 +14,7 @@ const SENDS_BITS: u32 = 24;
 
 impl<P: Protocol> World<P> {
     /// `cost` is how long the step took: what it sends leaves then.
-    #[inline]
+    #[inline(always)]
     pub(super) fn carry_out(
         &mut self,
         node: NodeId,
@@ -84,7 +84,7 @@ impl<P: Protocol> World<P> {
     }
 
     /// Whether there are writes that are not durable yet.
-    #[inline]
+    #[inline(always)]
     fn must_wait(&self, node: NodeId) -> bool {
         self.rare_of(node)
             .is_some_and(|rare| rare.disk.as_ref().is_some_and(|disk| disk.durable < disk.written))
@@ -145,7 +145,7 @@ impl<P: Protocol> World<P> {
                     let body = self.packed(&passage, message.clone(), blob.clone(), false);
                     self.push(at.saturating_add(delay), to, from.0, body);
                 }
-                let body = if !fate.is_damaged && !self.setup.is_wire && blob.is_none() {
+                let body = if !fate.is_damaged && !self.modes.is_wire && blob.is_none() {
                     Body::Message { message }
                 } else {
                     self.packed(&passage, message, blob, fate.is_damaged)
@@ -164,7 +164,7 @@ impl<P: Protocol> World<P> {
         blob: Option<Blob>,
         is_damaged: bool,
     ) -> Body<P> {
-        if !is_damaged && !self.setup.is_wire {
+        if !is_damaged && !self.modes.is_wire {
             return match blob {
                 None => Body::Message { message },
                 Some(blob) => Body::Other(Box::new(Other::MessageWithBlob { message, blob })),

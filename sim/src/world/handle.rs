@@ -15,7 +15,7 @@ const TIMER: u64 = 1 << 63;
 const OTHER: u64 = 1 << 62;
 
 impl<P: Protocol> World<P> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn handle(&mut self, event: Event<P>, watch: &mut impl Watch<P>) {
         let Event { to, source, body } = event;
         self.tally.events += 1;
@@ -27,7 +27,7 @@ impl<P: Protocol> World<P> {
         self.take(to, source, body, watch);
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, to: NodeId, source: u32, body: Body<P>, watch: &mut impl Watch<P>) {
         let place = u64::from(to.0) << 32 | u64::from(source);
         match body {
@@ -43,7 +43,7 @@ impl<P: Protocol> World<P> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn deliver(
         &mut self,
         to: NodeId,
@@ -59,7 +59,7 @@ impl<P: Protocol> World<P> {
             return self.drop_message(from, to, Drop::Down, watch);
         }
         self.traffic.delivered += 1;
-        if self.setup.is_audit {
+        if self.modes.is_audit {
             self.digest.encode(&message);
         }
         watch.delivered(self, from, to, &message);
@@ -93,7 +93,7 @@ impl<P: Protocol> World<P> {
     }
 
     /// One step of a node, and its effects.
-    #[inline]
+    #[inline(always)]
     pub(super) fn step(&mut self, node: NodeId, input: InputOf<P>, watch: &mut impl Watch<P>) {
         let (now, wall) = self.clocks(node);
         let mut effects = std::mem::take(&mut self.effects);
@@ -103,15 +103,15 @@ impl<P: Protocol> World<P> {
         let dice = Dice::new(&self.keys, node, slot.life(), number);
         slot.state.step(input, &mut Context::new(now, wall, node, dice, &mut effects));
         self.tally.steps += 1;
-        let cost = match &self.setup.step_cost {
-            None => 0,
-            Some(law) => {
-                let place = u64::from(node.0) << 32 | u64::from(self.slots[node.0 as usize].life);
-                law.draw(self.keys.roll(Purpose::Cpu).at(place, number))
-            }
-        };
+        let cost = if self.modes.steps_cost { self.step_cost(node, number) } else { 0 };
         self.carry_out(node, number, cost, &mut effects, watch);
         self.effects = effects;
+    }
+
+    #[cold]
+    fn step_cost(&self, node: NodeId, step: u64) -> u64 {
+        let place = u64::from(node.0) << 32 | u64::from(self.slots[node.0 as usize].life);
+        self.setup.step_cost.as_ref().map_or(0, |law| law.draw(self.keys.roll(Purpose::Cpu).at(place, step)))
     }
 
     #[cold]

@@ -109,6 +109,16 @@ pub struct World<P: Protocol> {
     traffic: Traffic,
     tally: Tally,
     tie: u64,
+    modes: Modes,
+}
+
+/// What every event asks of the setup, close at hand.
+#[derive(Clone, Copy, Debug)]
+struct Modes {
+    steps_cost: bool,
+    is_wire: bool,
+    is_audit: bool,
+    shuffles_ties: bool,
 }
 
 /// Counters beside the network's.
@@ -217,6 +227,12 @@ impl<P: Protocol> World<P> {
     pub fn new(config: Arc<P::Config>, setup: Setup, services: Services<P>) -> Self {
         assert!((1..1 << 31).contains(&setup.nodes), "a world has 1 to 2^31 nodes");
         let keys = Keys::from_seed(setup.seed);
+        let modes = Modes {
+            steps_cost: setup.step_cost.is_some(),
+            is_wire: setup.is_wire,
+            is_audit: setup.is_audit,
+            shuffles_ties: setup.shuffles_ties,
+        };
         let slot = |node| Slot {
             state: P::boot(&config, NodeId(node)),
             timers: Timers::default(),
@@ -243,6 +259,7 @@ impl<P: Protocol> World<P> {
             traffic: Traffic::default(),
             tally: Tally::default(),
             tie: 0,
+            modes,
         };
         world.set_clocks();
         world
@@ -373,7 +390,7 @@ impl<P: Protocol> World<P> {
     }
 
     /// Takes the next event or fault before `limit`. False if there is none: the clock then stands at `limit`.
-    #[inline]
+    #[inline(always)]
     pub fn advance(&mut self, limit: Time, watch: &mut impl Watch<P>) -> bool {
         let fault = self.faults.next();
         let stop = fault.min(limit).0;
@@ -391,9 +408,9 @@ impl<P: Protocol> World<P> {
         false
     }
 
-    #[inline]
+    #[inline(always)]
     fn pop(&mut self, stop: u64) -> Option<(u64, Event<P>)> {
-        if self.setup.shuffles_ties {
+        if self.modes.shuffles_ties {
             let (at, event) = self.queue.pop_before(stop.min(TIME_MAX) << TIE_BITS)?;
             self.tie = at;
             return Some((at >> TIE_BITS, event));
@@ -405,10 +422,10 @@ impl<P: Protocol> World<P> {
         popped
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, at: u64, to: NodeId, source: u32, body: Body<P>) {
         let event = Event { to, source, body };
-        if self.setup.shuffles_ties {
+        if self.modes.shuffles_ties {
             // Eight drawn bits below the time: simultaneous events come in an order that differs from seed to seed.
             let place = u64::from(to.0) << 32 | u64::from(source);
             let bits = self.keys.roll(Purpose::Layout).at(place, at) >> (64 - TIE_BITS);
@@ -437,7 +454,7 @@ impl<P: Protocol> World<P> {
     }
 
     /// What only some nodes have, if this one has it.
-    #[inline]
+    #[inline(always)]
     fn rare_of(&self, node: NodeId) -> Option<&Rare<P>> {
         if !self.slots[node.0 as usize].is_rare {
             return None;
@@ -446,7 +463,7 @@ impl<P: Protocol> World<P> {
     }
 
     /// The steady and the wall clock of a node.
-    #[inline]
+    #[inline(always)]
     fn clocks(&self, node: NodeId) -> (Time, Time) {
         let origin = self.slots[node.0 as usize].origin;
         match self.rare_of(node).and_then(|rare| rare.clock) {
@@ -456,7 +473,7 @@ impl<P: Protocol> World<P> {
     }
 
     /// How long a span of a node's clock takes in the world.
-    #[inline]
+    #[inline(always)]
     fn world_time(&self, node: NodeId, span: Duration) -> u64 {
         match self.rare_of(node).and_then(|rare| rare.clock) {
             None => span.as_nanos(),

@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 
 use super::node::{Entry, Node, Span, Spanned, Table, Value};
 use super::problem::{Problem, Problems};
-use super::shape::Shape;
-use super::{Limits, Setting};
+use super::shape::{Fields, Shape};
+use super::{Keys, Limits, Setting};
 
 /// The longest text that may be written, in bytes.
 pub const TEXT_MAX: usize = 4096;
@@ -217,6 +217,20 @@ impl<T: Setting> Setting for BTreeMap<String, T> {
             Some(Entry { key: key.clone(), span: Span::default(), node })
         };
         Some(Value::Table(Table::from_entries(self.iter().filter_map(written).collect())))
+    }
+}
+
+/// Nothing to choose: a table without keys.
+impl Setting for () {
+    fn shape() -> Shape {
+        Shape::Table(Fields::default())
+    }
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        Keys::of(node, &Self::shape(), problems)?.finish();
+        Some(())
+    }
+    fn write(&self) -> Option<Value> {
+        Some(Value::Table(Table::default()))
     }
 }
 

@@ -326,6 +326,12 @@ fn a_type_with_a_text_form_is_a_setting() {
     assert_eq!(Even(4).write(), Some("4".into()));
 }
 
+#[test]
+fn where_nothing_can_be_chosen_nothing_is_accepted() {
+    assert_eq!(read(&node([])), Ok(()));
+    assert_eq!(complaints::<()>([("x", Value::Bool(true))]), "unknown key `x`: expected nothing here\n");
+}
+
 proptest! {
     #[test]
     fn quantities_come_back_as_they_were_written(value: u64, parts in 0.0..=1.0) {

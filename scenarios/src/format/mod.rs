@@ -19,9 +19,10 @@ use std::sync::Arc;
 use seedbed_core::settings::{self, Node, Problem, Problems, Setting, Span};
 
 pub use diagnostic::Report;
+pub use overlay::Assignments;
 pub use range::Range;
 pub use schema::{json_schema, listing};
-pub use sweep::{Assignments, Axis, Case, POINTS_MAX, Point, expand};
+pub use sweep::{Axis, Case, POINTS_MAX, Point, expand};
 pub use tree::DEPTH_MAX;
 
 /// The largest file that is read, in bytes.

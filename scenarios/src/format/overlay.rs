@@ -1,13 +1,29 @@
 //! Values laid over a document: `--set key=value`, and what a sweep sets at one of its points.
 
-use seedbed_core::settings::{Node, Problem, Problems, Span, Table, Value};
+use seedbed_core::settings::{Entry, Node, Problem, Problems, Setting, Shape, Span, Table, Value};
 
 use super::{Document, Report, Source, tree};
 
 /// A dotted key, each part with its place: `fault.0.every`, `fault.leader-crash.every`, `law."p 95"`.
 type Parts<'a> = Vec<(&'a str, Span)>;
 
+/// Keys with dots, and what each is set to, in order: a case of a sweep, or what holds in quick runs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Assignments(pub Vec<(String, Node)>);
+
 impl Document {
+    /// The document with some keys set to values that have their spans already: at a point of its sweep, say.
+    ///
+    /// # Errors
+    /// If one of the keys leads nowhere; the report points at its value.
+    pub fn with(&self, sets: &[(String, Node)]) -> Result<Self, Report> {
+        let mut document = self.clone();
+        for (key, node) in sets {
+            document.set_node(key, node.clone())?;
+        }
+        Ok(document)
+    }
+
     /// Sets one key by an argument, `key=value`.
     ///
     /// Parts of the key are names, or indices and the elements' `name` within a list; tables that are missing
@@ -38,6 +54,40 @@ impl Document {
             place(&mut self.root, &parts, node)
         });
         set.map_err(|problem| self.report(problem.into()))
+    }
+}
+
+impl Setting for Assignments {
+    fn shape() -> Shape {
+        Shape::Map(Box::new(Shape::Any))
+    }
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let Some(table) = node.table() else {
+            problems.push(Problem::wrong_type(node, &Self::shape()));
+            return None;
+        };
+        let mut assignments = Self::default();
+        assignments.collect("", table);
+        Some(assignments)
+    }
+    fn write(&self) -> Option<Value> {
+        let mut table = Table::default();
+        self.0.iter().for_each(|(key, node)| table.insert(key, node.span, node.clone()));
+        Some(Value::Table(table))
+    }
+}
+
+impl Assignments {
+    /// `a.b = 1` and `[a]`, `b = 1` arrive as tables within tables, but set `a.b` and leave the rest of `a` alone;
+    /// `a = { b = 1 }` sets the whole of `a`. Only the spans tell: a table in braces stands after its name.
+    fn collect(&mut self, prefix: &str, table: &Table) {
+        for Entry { key, span, node } in table.entries() {
+            let key = format!("{prefix}{key}");
+            match node.table() {
+                Some(inner) if node.span.start <= span.start => self.collect(&format!("{key}."), inner),
+                _ => self.0.push((key, node.clone())),
+            }
+        }
     }
 }
 
@@ -168,6 +218,25 @@ mod tests {
         assert!(after("fault.1", "{}").ends_with("every = \"5s\" }, {}] }"));
         assert!(after("quick", "true").ends_with("quick = true }"));
         assert!(after("note", "").ends_with("note = \"\" }"));
+    }
+
+    #[test]
+    fn a_table_in_braces_is_set_whole_and_any_other_key_by_key() {
+        let text = "[quick]\na.b = 1\nc = { d = 2 }\nfault.leader-crash.every = \"1s\"\n[quick.e]\nf = 3\n";
+        let document = Document::parse("file.toml", text).expect("it is TOML");
+        let quick = document.root().table().and_then(|root| root.find("quick")).expect("it is there");
+        let sets: Assignments = seedbed_core::settings::read(quick).expect("they are assignments");
+        let written: Vec<_> = sets.0.iter().map(|(key, node)| format!("{key} = {}", node.value)).collect();
+        assert_eq!(written, ["a.b = 1", "c = { d = 2 }", "fault.leader-crash.every = \"1s\"", "e.f = 3"]);
+        assert!(
+            self::document()
+                .with(&sets.0)
+                .expect("they lead somewhere")
+                .root()
+                .value
+                .to_string()
+                .contains("\"1s\"")
+        );
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use seedbed_core::settings;
-use seedbed_core::settings::{Entry, Node, Problem, Problems, Setting, Shape, Span, Spanned, Table, Value};
+use seedbed_core::settings::{Node, Problem, Problems, Span, Spanned, Value};
 
-use super::{Document, Range, Report};
+use super::{Assignments, Range};
 
 /// A sweep has at most so many points.
 pub const POINTS_MAX: usize = 100_000;
@@ -39,10 +39,6 @@ settings! {
         pub set: Assignments;
     }
 }
-
-/// Keys with dots, and what each is set to, in order.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Assignments(pub Vec<(String, Node)>);
 
 /// One combination of the values of all axes.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,20 +88,6 @@ pub fn expand(axes: &[Axis]) -> Result<Vec<Point>, Problems> {
     }
     points.iter_mut().enumerate().for_each(|(index, point)| point.index = index);
     if problems.is_empty() { Ok(points) } else { Err(problems) }
-}
-
-impl Document {
-    /// The document at one point of its sweep.
-    ///
-    /// # Errors
-    /// If one of the point's keys leads nowhere.
-    pub fn at(&self, point: &Point) -> Result<Self, Report> {
-        let mut document = self.clone();
-        for (key, node) in &point.overlay {
-            document.set_node(key, node.clone())?;
-        }
-        Ok(document)
-    }
 }
 
 impl Point {
@@ -171,43 +153,10 @@ fn label(value: &Value) -> String {
     }
 }
 
-impl Setting for Assignments {
-    fn shape() -> Shape {
-        Shape::Map(Box::new(Shape::Any))
-    }
-    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        let Some(table) = node.table() else {
-            problems.push(Problem::wrong_type(node, &Self::shape()));
-            return None;
-        };
-        let mut assignments = Self::default();
-        assignments.collect("", table);
-        Some(assignments)
-    }
-    fn write(&self) -> Option<Value> {
-        let mut table = Table::default();
-        self.0.iter().for_each(|(key, node)| table.insert(key, node.span, node.clone()));
-        Some(Value::Table(table))
-    }
-}
-
-impl Assignments {
-    /// `a.b = 1` arrives as a table within a table, but sets `a.b` and leaves the rest of `a` alone; `a = { b = 1 }`
-    /// sets the whole of `a`. Only the spans tell: a table made by dots stands where its name does.
-    fn collect(&mut self, prefix: &str, table: &Table) {
-        for Entry { key, span, node } in table.entries() {
-            let key = format!("{prefix}{key}");
-            match node.table() {
-                Some(inner) if node.span == *span => self.collect(&format!("{key}."), inner),
-                _ => self.0.push((key, node.clone())),
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::Document;
 
     settings! {
         /// A sweep, and nothing else that is read.
@@ -263,15 +212,14 @@ mod tests {
         let text = "params = { a = 1, b = 2 }\nsweep = [{ key = \"params.b\", values = [3, \"x\"] }]";
         let document = Document::parse("file.toml", text).unwrap();
         let points = expand(&document.read::<Swept>().unwrap().sweep).unwrap();
-        let params =
-            |point| document.at(point).unwrap().read::<Swept>().unwrap().params.unwrap().value.to_string();
+        let params = |point: &Point| {
+            let swept: Swept = document.with(&point.overlay).unwrap().read().unwrap();
+            swept.params.unwrap().value.to_string()
+        };
         assert_eq!(params(&points[0]), "{ a = 1, b = 3 }");
         assert_eq!(params(&points[1]), "{ a = 1, b = \"x\" }");
-        let lost = Point {
-            overlay: vec![("params.a.c".into(), points[1].overlay[0].1.clone())],
-            ..points[0].clone()
-        };
-        let shown = document.at(&lost).unwrap_err().to_string();
+        let lost = [("params.a.c".into(), points[1].overlay[0].1.clone())];
+        let shown = document.with(&lost).unwrap_err().to_string();
         assert!(
             shown.contains("`c` cannot be set in integer 1") && shown.contains("file.toml:2:43"),
             "{shown}"

@@ -114,7 +114,7 @@ impl Run {
 
     /// Makes the run take all near events, because it has all of few.
     pub(super) fn stretch(&mut self) {
-        self.reach = self.base.saturating_add(SPAN_MAX).min(u64::MAX - 1);
+        self.reach = self.base.saturating_add(SPAN_MAX);
         self.keys_max = FEW_MAX;
     }
 

@@ -278,6 +278,7 @@ fn a_push_into_the_past_means_now() {
 fn a_limit_is_exclusive_and_costs_nothing_later() {
     let mut queue = Queue::new();
     queue.push(1 << 50, 'z');
+    assert_eq!(queue.clone().pop_before((1 << 50) + 1), Some((1 << 50, 'z')));
     assert_eq!(queue.pop_before(1 << 50), None);
     queue.push(1 << 49, 'y');
     queue.push(3, 'x');
@@ -286,7 +287,9 @@ fn a_limit_is_exclusive_and_costs_nothing_later() {
     assert_eq!(queue.pop_before(3), None);
     assert_eq!(queue.pop_before(4), Some((3, 'x')));
     assert_eq!(queue.pop_before(u64::MAX), Some((1 << 49, 'y')));
-    assert_eq!(queue.pop(), Some((1 << 50, 'z')));
+    queue.push(1 << 50, 'w');
+    assert_eq!(queue.pop_before((1 << 50) + 1), Some((1 << 50, 'z')));
+    assert_eq!(queue.pop(), Some((1 << 50, 'w')));
 }
 
 #[test]
@@ -317,16 +320,18 @@ fn a_million_ties_keep_their_order() {
     }
 }
 
-/// A broadcast into the span of the sorted run: each push must stay cheap, so the run gives it up to the wheel.
+/// A broadcast into the span of the sorted run: each push must stay cheap, so the run gives up all but the events of now,
+/// which come before what is pushed for now.
 #[test]
 fn a_burst_into_the_run_keeps_its_order() {
     let mut pair = Pair::default();
-    for i in 0..100 {
-        pair.push(1000 + i * 100);
+    for i in 0..200 {
+        pair.push(1000 + i / 4 * 100);
     }
     pair.pop();
-    (0..100_000).for_each(|_| pair.push_after(2000));
-    pair.pop();
+    pair.push_after(0);
+    (0..100_000).for_each(|_| pair.push_after(500));
+    (0..4).for_each(|_| pair.pop());
     (0..10_000).for_each(|_| pair.push_after(1));
     (0..10_000).for_each(|_| pair.push_after(0));
     pair.drain();

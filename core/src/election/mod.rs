@@ -14,6 +14,7 @@ pub mod bully;
 mod detection;
 mod probe;
 pub mod raft;
+pub mod ring;
 #[cfg(test)]
 mod testing;
 mod voters;

@@ -1,0 +1,370 @@
+//! Election on a ring: the highest name survives a tour.
+//!
+//! E. Chang and R. Roberts, "An improved algorithm for decentralized extrema-finding in circular configurations of
+//! processes", 1979. A node that misses the leader sends its name to its successor. Who gets a name higher than its own
+//! passes it on; a lower one it swallows, having sent its own. A name that comes home has won, and a second tour says
+//! so.
+//!
+//! The paper's ring does not break. Ours is repaired: every hop is acknowledged, and a successor that stays silent is
+//! skipped. A token whose owner is dead would go round for ever: who finds the owner dead, at the owner's own place,
+//! drops it and campaigns. Every tour has a drawn number, so that a hop repeated in vain is handled once.
+//!
+//! Where we deviate: who has passed on a higher name takes part without sending its own, as later presentations have
+//! it; a leader that is asked for by a lower node announces itself again instead of touring first.
+//!
+//! It rests on a synchronous network: who does not acknowledge within `attempts` times `hop_timeout` is down.
+
+mod parameters;
+mod subject;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Command, Notice, Reply, Voters};
+use crate::contract::{CommandId, Context, Duration, Input, InputOf, Never, NodeId, Protocol, Wire};
+
+pub use super::detection::Detection;
+pub use parameters::{Config, Order, Parameters};
+
+/// A node that takes part in elections.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ring {
+    #[serde(skip)]
+    config: Arc<Config>,
+    voters: Voters,
+    /// The members in the order in which tokens pass them.
+    order: Arc<[NodeId]>,
+    leader: Option<NodeId>,
+    stage: Stage,
+    /// Tokens on their way to a successor.
+    hops: BTreeMap<Token, Hop>,
+    /// The last tour of each kind and owner that came by.
+    seen: BTreeMap<(Leg, NodeId), u32>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+enum Stage {
+    Following,
+    /// Has passed on a higher name in an election that is not over.
+    TakingPart,
+    /// Has sent its own name on this tour.
+    Touring(u32),
+    Leading,
+}
+
+/// A token on its way to a successor.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Hop {
+    to: NodeId,
+    attempts: u32,
+}
+
+/// What goes around.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Token {
+    /// What it says of its owner.
+    pub leg: Leg,
+    /// Whose it is.
+    pub owner: NodeId,
+    /// Tells apart the tours of one owner.
+    pub tour: u32,
+}
+
+/// The two tours of an election.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum Leg {
+    /// The owner campaigns.
+    Election,
+    /// The owner has won.
+    Elected,
+}
+
+/// What nodes say to each other.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub enum Message {
+    /// For the successor.
+    Pass(Token),
+    /// I have it.
+    Ack(Token),
+    /// I still lead.
+    Heartbeat,
+    /// Do you still lead?
+    Ping,
+    /// I do.
+    Pong,
+}
+impl Wire for Message {}
+
+/// What a node waits for.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub enum Timer {
+    /// The leader is silent, or the election does not end.
+    Patience,
+    /// The next heartbeat or ping is due.
+    Heartbeat,
+    /// The successor has not acknowledged this token.
+    Hop(Token),
+}
+
+impl Protocol for Ring {
+    const VERSION: u16 = 1;
+    type Config = Config;
+    type Message = Message;
+    type Timer = Timer;
+    type Command = Command;
+    type Reply = Reply;
+    type Record = Never;
+    type Notice = Notice;
+    type Job = Never;
+    type Outcome = Never;
+
+    fn boot(config: &Arc<Config>, _: NodeId) -> Self {
+        Self {
+            config: config.clone(),
+            voters: Voters::of(config.voters.clone()),
+            order: config.order.clone(),
+            leader: None,
+            stage: Stage::Following,
+            hops: BTreeMap::new(),
+            seen: BTreeMap::new(),
+        }
+    }
+
+    fn step(&mut self, input: InputOf<Self>, cx: &mut Context<'_, Self>) {
+        match input {
+            Input::Start { .. } => drop(self.campaign(cx)),
+            Input::Message { from, message, .. } if from != cx.me => self.receive(from, message, cx),
+            Input::Timer { timer: Timer::Patience } if self.stage == Stage::Leading => {}
+            Input::Timer { timer: Timer::Patience } => drop(self.campaign(cx)),
+            Input::Timer { timer: Timer::Heartbeat } => self.beat(cx),
+            Input::Timer { timer: Timer::Hop(token) } => self.no_ack(token, cx),
+            Input::Command { id, command } => self.command(id, command, cx),
+            Input::Members(members) => {
+                if self.voters.update(&members) {
+                    self.members_changed(cx);
+                }
+            }
+            Input::Message { .. } | Input::Link { .. } | Input::Blob(_) | Input::Full { .. } | Input::Ran { .. } => {}
+        }
+    }
+
+    fn role(&self) -> &'static str {
+        match self.stage {
+            Stage::Following | Stage::TakingPart => "follower",
+            Stage::Touring(_) => "candidate",
+            Stage::Leading => "leader",
+        }
+    }
+}
+
+impl Ring {
+    fn receive(&mut self, from: NodeId, message: Message, cx: &mut Context<'_, Self>) {
+        match message {
+            Message::Pass(token) => {
+                cx.send(from, Message::Ack(token));
+                self.arrive(token, cx);
+            }
+            Message::Ack(token) => {
+                self.hops.remove(&token);
+                cx.cancel(Timer::Hop(token));
+            }
+            Message::Heartbeat => self.on_heartbeat(from, cx),
+            Message::Ping if self.stage == Stage::Leading => cx.send(from, Message::Pong),
+            Message::Pong if self.leader == Some(from) && self.stage == Stage::Following => self.await_leader(cx),
+            Message::Ping | Message::Pong => {}
+        }
+    }
+
+    /// Sends its own name on tour. Says whether it has.
+    fn campaign(&mut self, cx: &mut Context<'_, Self>) -> bool {
+        if !self.voters.contains(cx.me) {
+            return false;
+        }
+        cx.notify(Notice::Campaigning { term: 0 });
+        let tour = cx.dice.below(1 << 32) as u32;
+        self.leader = None;
+        self.wait(Stage::Touring(tour), self.config.parameters.election_timeout, cx);
+        self.pass_on(Token { leg: Leg::Election, owner: cx.me, tour }, cx);
+        true
+    }
+
+    /// A token comes by, for the first time or again.
+    fn arrive(&mut self, token: Token, cx: &mut Context<'_, Self>) {
+        let is_member = self.voters.contains(token.owner) && self.voters.contains(cx.me);
+        if !is_member || self.seen.insert((token.leg, token.owner), token.tour) == Some(token.tour) {
+            return;
+        }
+        match token.leg {
+            Leg::Election if token.owner == cx.me => {
+                if self.stage == Stage::Touring(token.tour) {
+                    self.lead(token.tour, cx);
+                }
+            }
+            Leg::Election if token.owner > cx.me => {
+                if self.stage == Stage::Following {
+                    self.wait(Stage::TakingPart, self.config.parameters.election_timeout, cx);
+                }
+                self.pass_on(token, cx);
+            }
+            Leg::Election => match self.stage {
+                Stage::Leading => self.announce(token.tour, cx),
+                Stage::Following => drop(self.campaign(cx)),
+                Stage::TakingPart | Stage::Touring(_) => {}
+            },
+            Leg::Elected => self.on_elected(token, cx),
+        }
+    }
+
+    fn on_elected(&mut self, token: Token, cx: &mut Context<'_, Self>) {
+        if token.owner == cx.me {
+            return;
+        }
+        self.pass_on(token, cx);
+        if token.owner > cx.me {
+            self.follow(token.owner, cx);
+        } else {
+            self.object(cx);
+        }
+    }
+
+    fn lead(&mut self, tour: u32, cx: &mut Context<'_, Self>) {
+        self.stage = Stage::Leading;
+        self.leader = Some(cx.me);
+        cx.cancel(Timer::Patience);
+        self.next_beat(Detection::Heartbeat, cx);
+        cx.notify(Notice::Leading { term: 0 });
+        self.announce(tour, cx);
+    }
+
+    fn announce(&mut self, tour: u32, cx: &mut Context<'_, Self>) {
+        self.pass_on(Token { leg: Leg::Elected, owner: cx.me, tour }, cx);
+    }
+
+    fn follow(&mut self, leader: NodeId, cx: &mut Context<'_, Self>) {
+        let is_new = self.leader != Some(leader);
+        self.leader = Some(leader);
+        self.stage = Stage::Following;
+        self.await_leader(cx);
+        if is_new {
+            self.next_beat(Detection::Ping, cx);
+            cx.notify(Notice::Following { leader, term: 0 });
+        }
+    }
+
+    fn pass_on(&mut self, token: Token, cx: &mut Context<'_, Self>) {
+        let to = self.successor(cx.me);
+        self.attempt(token, Hop { to, attempts: 0 }, cx);
+    }
+
+    fn attempt(&mut self, token: Token, hop: Hop, cx: &mut Context<'_, Self>) {
+        if hop.to == cx.me {
+            // Nobody else is left.
+            return self.arrive(token, cx);
+        }
+        self.hops.insert(token, Hop { attempts: hop.attempts + 1, ..hop });
+        cx.send(hop.to, Message::Pass(token));
+        cx.set(Timer::Hop(token), self.config.parameters.hop_timeout);
+    }
+
+    /// The successor did not acknowledge: once more, or the one after it, unless the token has no home any more.
+    fn no_ack(&mut self, token: Token, cx: &mut Context<'_, Self>) {
+        let Some(hop) = self.hops.remove(&token) else { return };
+        if hop.attempts < self.config.parameters.attempts {
+            self.attempt(token, hop, cx);
+        } else if hop.to == token.owner {
+            self.object(cx);
+        } else {
+            let to = self.successor(hop.to);
+            self.attempt(token, Hop { to, attempts: 0 }, cx);
+        }
+    }
+
+    /// Whom a token reaches after this node.
+    fn successor(&self, node: NodeId) -> NodeId {
+        let place = self.order.iter().position(|&other| other == node);
+        let next = place.map_or(0, |place| (place + 1) % self.order.len());
+        self.order.get(next).copied().unwrap_or(node)
+    }
+
+    fn on_heartbeat(&mut self, from: NodeId, cx: &mut Context<'_, Self>) {
+        if !self.voters.contains(from) {
+            return;
+        }
+        if from < cx.me {
+            self.object(cx);
+        } else if self.leader.is_none_or(|leader| leader <= from) {
+            self.follow(from, cx);
+        }
+    }
+
+    /// The leader is lower, or a winner is dead.
+    fn object(&mut self, cx: &mut Context<'_, Self>) {
+        if matches!(self.stage, Stage::Following | Stage::TakingPart) {
+            self.campaign(cx);
+        }
+    }
+
+    /// Tells the others that the leader is alive, or asks the leader.
+    fn beat(&mut self, cx: &mut Context<'_, Self>) {
+        match (self.config.parameters.detection, self.stage, self.leader) {
+            (Detection::Heartbeat, Stage::Leading, _) => {
+                self.next_beat(Detection::Heartbeat, cx);
+                for voter in self.voters.others(cx.me) {
+                    cx.send(voter, Message::Heartbeat);
+                }
+            }
+            (Detection::Ping, Stage::Following | Stage::TakingPart, Some(leader)) => {
+                self.next_beat(Detection::Ping, cx);
+                cx.send(leader, Message::Ping);
+            }
+            _ => {}
+        }
+    }
+
+    fn next_beat(&self, detection: Detection, cx: &mut Context<'_, Self>) {
+        if self.config.parameters.detection == detection {
+            cx.set(Timer::Heartbeat, self.config.parameters.heartbeat);
+        }
+    }
+
+    fn wait(&mut self, stage: Stage, patience: Duration, cx: &mut Context<'_, Self>) {
+        self.stage = stage;
+        cx.set(Timer::Patience, patience);
+    }
+
+    fn await_leader(&self, cx: &mut Context<'_, Self>) {
+        let parameters = &self.config.parameters;
+        cx.set_within(Timer::Patience, parameters.timeout_min..parameters.timeout_max);
+    }
+
+    fn members_changed(&mut self, cx: &mut Context<'_, Self>) {
+        let known = self.config.order.iter().copied().filter(|&node| self.voters.contains(node));
+        let new = self.voters.ids().iter().copied().filter(|node| !self.config.order.contains(node));
+        self.order = known.chain(new).collect();
+        if !self.voters.contains(cx.me) {
+            self.stage = Stage::Following;
+            self.leader = None;
+            cx.cancel(Timer::Patience);
+            return cx.notify(Notice::SteppedDown { term: 0 });
+        }
+        let is_led = self.leader.is_some_and(|leader| leader >= cx.me && self.voters.contains(leader));
+        if !is_led {
+            self.campaign(cx);
+        }
+    }
+
+    fn command(&mut self, id: CommandId, command: Command, cx: &mut Context<'_, Self>) {
+        let reply = match command {
+            Command::WhoLeads => Reply::Leader(self.leader),
+            Command::Campaign => {
+                let is_free = matches!(self.stage, Stage::Following | Stage::TakingPart);
+                Reply::Campaigning(is_free && self.campaign(cx))
+            }
+        };
+        cx.reply_now(id, reply);
+    }
+}

@@ -1,6 +1,6 @@
 //! Scenario files as text: TOML in, a spanned tree out, with `--set` and sweeps laid over it and every message
 //! pointing at the line that caused it. What the tree may hold is said by
-//! [`seedbed_core::settings`], which also gives the JSON Schema and the listings made here.
+//! [`seedbed_core::settings`](mod@seedbed_core::settings), which also gives the JSON Schema and the listings made here.
 
 mod diagnostic;
 mod overlay;

@@ -2,14 +2,16 @@
 
 use crate::rows::{Column, Role, Run, Value};
 use crate::stats::Pool;
-use crate::{Experiment, natural_order};
-use std::collections::BTreeMap;
+use crate::{Experiment, Quantity, natural_order};
+use std::collections::{BTreeMap, BTreeSet};
 
 type RunId = (u32, u64);
 
 pub(crate) struct Data<'e> {
     pub(crate) experiment: &'e Experiment,
     keys: BTreeMap<&'e str, usize>,
+    /// For each key, its values and their places in the reader's order.
+    levels: Vec<BTreeMap<&'e str, usize>>,
     values: BTreeMap<&'e str, usize>,
     columns: BTreeMap<&'e str, &'e Column>,
     samples: BTreeMap<&'e str, BTreeMap<RunId, Vec<f64>>>,
@@ -29,6 +31,9 @@ impl<'e> Data<'e> {
         Data {
             experiment,
             keys: position(&[Role::Key]),
+            levels: (0..experiment.columns_of(&[Role::Key]).count())
+                .map(|at| levels(experiment, at))
+                .collect(),
             values: position(&[Role::Metric, Role::Text]),
             columns: experiment.columns.iter().map(|column| (column.name.as_str(), column)).collect(),
             samples,
@@ -87,13 +92,17 @@ impl<'e> Data<'e> {
 
     /// Runs by what they have under a key, in the reader's order; all under `""` for the empty name.
     pub(crate) fn by_key(&self, key: &str, runs: &[&'e Run]) -> Vec<(&'e str, Vec<&'e Run>)> {
-        let mut levels: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
+        let mut levels: BTreeMap<(usize, &str), Vec<&Run>> = BTreeMap::new();
         for run in runs {
-            levels.entry(self.key(run, key)).or_default().push(run);
+            let level = self.key(run, key);
+            levels.entry((self.place(key, level), level)).or_default().push(run);
         }
-        let mut levels: Vec<_> = levels.into_iter().collect();
-        levels.sort_by(|a, b| natural_order(a.0, b.0));
-        levels
+        levels.into_iter().map(|((_, level), runs)| (level, runs)).collect()
+    }
+
+    /// The place of a value among all that the experiment has under a key, whichever a chart shows.
+    pub(crate) fn place(&self, key: &str, level: &str) -> usize {
+        self.keys.get(key).and_then(|at| self.levels[*at].get(level).copied()).unwrap_or(0)
     }
 
     /// The runs that a filter such as `protocol=raft;seed=3` selects.
@@ -115,4 +124,15 @@ impl<'e> Data<'e> {
         }
         Ok(runs)
     }
+}
+
+/// Quantities by value; words as the sweep lists them.
+fn levels(experiment: &Experiment, key: usize) -> BTreeMap<&str, usize> {
+    let mut seen = BTreeSet::new();
+    let runs = experiment.runs.iter().map(|run| run.keys[key].as_str());
+    let mut listed: Vec<&str> = runs.filter(|level| seen.insert(*level)).collect();
+    if Quantity::parse_all(listed.iter().copied()).is_some() {
+        listed.sort_by(|a, b| natural_order(a, b));
+    }
+    listed.into_iter().zip(0..).collect()
 }

@@ -5,7 +5,11 @@ use crate::stats::Interval;
 
 /// A number with about four significant digits.
 pub(crate) fn plain(value: f64) -> String {
-    with_decimals(value, 3 - exponent(value))
+    let text = with_decimals(value, 3 - exponent(value));
+    if text.contains('.') && !text.contains('e') {
+        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    }
+    text
 }
 
 /// A mean and half the width of its interval: `412.3 ± 8.1`, the last to two significant digits.
@@ -36,13 +40,7 @@ fn with_decimals(value: f64, decimals: i32) -> String {
     if value != 0.0 && (value.abs() >= 1e9 || value.abs() < 1e-6) {
         return format!("{value:.2e}");
     }
-    let text = format!("{value:.*}", decimals.clamp(0, 9) as usize);
-    let text = if text.contains('.') && decimals > 2 {
-        text.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        &text
-    };
-    grouped(text)
+    grouped(&format!("{value:.*}", decimals.clamp(0, 9) as usize))
 }
 
 #[cfg(test)]
@@ -55,9 +53,10 @@ mod tests {
         assert_eq!(measured(412.345, interval(404.2, 420.4)), "412.3 ± 8.1");
         assert_eq!(measured(0.98765, interval(0.986, 0.9893)), "0.9877 ± 0.0016");
         assert_eq!(measured(123456.0, interval(122456.0, 124456.0)), "123\u{2009}456 ± 1000");
+        assert_eq!(measured(0.919, interval(0.9133, 0.9247)), "0.9190 ± 0.0057");
         assert_eq!(measured(5.0, interval(5.0, 5.0)), "5 ± 0");
         assert_eq!(measured(5.25, None), "5.25");
         assert_eq!(ranged(950.4, interval(910.0, 1010.0)), "950 [910, 1010]");
-        assert_eq!((plain(0.0), plain(1e300), plain(1234.0)), ("0".into(), "1.00e300".into(), "1234".into()));
+        assert_eq!([0.0, 1e300, 1234.0, 0.25].map(plain), ["0", "1.00e300", "1234", "0.25"]);
     }
 }

@@ -2,6 +2,10 @@
 
 use serde::Serialize;
 
+/// Characters on a line of a LaTeX article in \footnotesize, and those that the gap between columns takes.
+const LATEX_LINE: usize = 82;
+const LATEX_COLUMN_GAP: usize = 3;
+
 /// A table to print. Marks are ticks and crosses beside the text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Grid {
@@ -10,6 +14,8 @@ pub(crate) struct Grid {
     pub(crate) rows: Vec<Vec<Cell>>,
     /// What was left out, or how to read it.
     pub(crate) note: String,
+    /// The number of columns at the left that name a row.
+    pub(crate) keys: usize,
 }
 
 /// A cell: its text, and whether it is as expected where something was.
@@ -57,14 +63,52 @@ impl Grid {
         if self.is_numeric(column) { "---:".into() } else { ":---".into() }
     }
 
-    /// A LaTeX table float; needs `booktabs`.
+    /// One or more LaTeX table floats, so that each fits on a page's width; needs `booktabs`.
     pub(crate) fn latex(&self, label: &str) -> String {
+        let parts = self.parts();
+        let count = parts.len();
+        let tables = parts.into_iter().zip(1..).map(|(mut part, number)| match count {
+            1 => part.latex_float(label),
+            _ => {
+                part.title += &format!(" ({number} of {count})");
+                part.latex_float(&format!("{label}-{number}"))
+            }
+        });
+        tables.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The columns in as many tables as a page's width needs, each with the columns that name its rows.
+    fn parts(&self) -> Vec<Grid> {
+        let widest = |at: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(at)).map(|cell| length(&cell.text));
+            cells.chain([length(&self.header[at])]).max().unwrap_or(0) + LATEX_COLUMN_GAP
+        };
+        let named: usize = (0..self.keys).map(widest).sum();
+        let mut parts: Vec<Vec<usize>> = vec![(0..self.keys).collect()];
+        let mut used = named;
+        for at in self.keys..self.header.len() {
+            let last = parts.len() - 1;
+            if used + widest(at) > LATEX_LINE && parts[last].len() > self.keys {
+                parts.push((0..self.keys).collect());
+                used = named;
+            }
+            used += widest(at);
+            parts.last_mut().into_iter().for_each(|part| part.push(at));
+        }
+        let pick = |part: Vec<usize>| Grid {
+            header: part.iter().map(|at| self.header[*at].clone()).collect(),
+            rows: self.rows.iter().map(|row| part.iter().map(|at| row[*at].clone()).collect()).collect(),
+            ..self.clone()
+        };
+        parts.into_iter().map(pick).collect()
+    }
+
+    fn latex_float(&self, label: &str) -> String {
         let alignment: String =
             (0..self.header.len()).map(|at| if self.is_numeric(at) { 'r' } else { 'l' }).collect();
         let line = |cells: Vec<String>| format!("    {} \\\\\n", cells.join(" & "));
-        let size = if self.header.len() > 6 { "\\scriptsize" } else { "\\small" };
         let mut text = format!(
-            "\\begin{{table}}[htbp]\n  \\centering{size}\n  \\caption{{{}}}\\label{{tab:{label}}}\n",
+            "\\begin{{table}}[htbp]\n  \\centering\\footnotesize\n  \\caption{{{}}}\\label{{tab:{label}}}\n",
             latex_text(&self.title)
         );
         text += &format!("  \\begin{{tabular}}{{@{{}}{alignment}@{{}}}}\n    \\toprule\n");
@@ -209,6 +253,7 @@ mod tests {
             header: vec!["who_is".into(), "value".into()],
             rows: vec![row("raft", "12 ± 3", None), row("ring & co", "4", Some(false))],
             note: String::new(),
+            keys: 1,
         }
     }
 

@@ -121,6 +121,7 @@ fn details(experiment: &Experiment, summary: &[Summary]) -> Grid {
     };
     let note = format!("{} of {} rows are shown; the rest is in summary.csv.", DETAILS_MAX, summary.len());
     Grid {
+        keys: experiment.columns_of(&[Role::Key]).count(),
         title: "Every metric at every point".into(),
         header,
         rows: summary.iter().take(DETAILS_MAX).map(row).collect(),

@@ -1,5 +1,6 @@
 //! The tables of a report: results by point, and matrices of outcomes beside what was expected.
 
+use crate::chart::with_unit;
 use crate::data::Data;
 use crate::figures::{measured, plain, ranged};
 use crate::grid::{Cell, Grid};
@@ -9,7 +10,7 @@ use crate::summary::Summary;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 
-const HEADLINES_MAX: usize = 8;
+const HEADLINES_MAX: usize = 6;
 const MATRIX_SIDE_MAX: usize = 100;
 
 /// The metrics a reader looks for first: those in charts and tables, then the first ones declared.
@@ -24,8 +25,13 @@ fn headlines<'e>(data: &Data<'e>) -> Vec<&'e Column> {
         name.rsplit_once('.')
             .is_some_and(|(stem, _)| data.column(stem).is_some_and(|column| column.role == Role::Sample))
     };
+    let is_reference = |name: &str| {
+        let mut named = experiment.charts.iter().flat_map(|chart| chart.reference.split(';'));
+        named.any(|reference| reference.trim() == name)
+    };
+    let own = own.filter(|name| !is_derived(name) && !is_reference(name));
     let mut chosen: Vec<&Column> = Vec::new();
-    for name in charted.chain(tabled).chain(own.filter(|name| !is_derived(name))) {
+    for name in charted.chain(tabled).chain(own) {
         let column = data.column(name).filter(|column| column.role != Role::Key);
         if let Some(column) = column.filter(|column| !chosen.contains(column)) {
             chosen.push(column);
@@ -44,10 +50,10 @@ pub(crate) fn results(data: &Data<'_>, summary: &[Summary]) -> Grid {
         data.experiment.columns_of(&[Role::Key]).map(|key| key.name.clone()).collect();
     header.push("runs".into());
     for column in &headlines {
-        let unit = if column.unit.is_empty() { String::new() } else { format!(" ({})", column.unit) };
-        header.push(format!("{}{unit}", column.name));
+        header.push(with_unit(&column.name, &column.unit));
         if column.role == Role::Sample {
-            header.push(format!("{} p95{unit}", column.name));
+            let stem = column.name.strip_suffix(&format!("_{}", column.unit)).unwrap_or(&column.name);
+            header.push(with_unit(&format!("{stem} p95"), &column.unit));
         }
     }
     let mut rows = Vec::new();
@@ -72,7 +78,8 @@ pub(crate) fn results(data: &Data<'_>, summary: &[Summary]) -> Grid {
     }
     let note = "Mean ± half the width of its 95 % confidence interval (Student's t over runs); p95 with its 95 % \
                 bootstrap interval.";
-    Grid { title: "Results".into(), header, rows, note: note.into() }
+    let keys = data.experiment.columns_of(&[Role::Key]).count();
+    Grid { title: "Results".into(), header, rows, note: note.into(), keys }
 }
 
 /// A matrix of one metric over two keys, beside what was expected.
@@ -115,7 +122,7 @@ pub(crate) fn matrix(index: usize, table: &Table, data: &Data<'_>) -> Result<Gri
         note += &format!("{} of {} cells are as expected.", judged.0, judged.1);
     }
     let title = if table.title.is_empty() { table.name.clone() } else { table.title.clone() };
-    Ok(Grid { title, header, rows, note: note.trim().into() }.limited(MATRIX_SIDE_MAX, "runs.csv"))
+    Ok(Grid { title, header, rows, note: note.trim().into(), keys: 1 }.limited(MATRIX_SIDE_MAX, "runs.csv"))
 }
 
 fn outcome(data: &Data<'_>, table: &Table, metric: &Column, at: (&str, &str), runs: &[&Run]) -> Cell {

@@ -53,7 +53,7 @@ impl Axis {
     }
 
     fn linear((mut low, mut high): (f64, f64), zero: Zero, label: String) -> Axis {
-        let is_near = low <= 0.5 * high && high > 0.0;
+        let is_near = low <= 0.3 * high && high > 0.0;
         if low > 0.0 && (zero == Zero::Always || zero == Zero::IfNear && is_near) {
             low = 0.0;
         }
@@ -133,11 +133,6 @@ impl Axis {
     /// The value where the axis starts.
     pub(super) fn from(&self) -> f64 {
         self.from
-    }
-
-    /// The value where the axis ends.
-    pub(super) fn to(&self) -> f64 {
-        self.to
     }
 }
 

@@ -2,17 +2,21 @@
 
 use super::axis::{Axis, Zero};
 use super::frame::{Frame, Swatch};
-use super::palette::{BLACK, GREY, WHITE, dashes, ink};
+use super::palette::{BLACK, GREY, WHITE, ink};
 use super::scene::{Ink, Point, Scene};
 use super::{Group, Plot};
 use crate::stats::{Pool, quantile};
 
 /// Points beyond the whiskers that are drawn for one box; more would be a smear.
-const OUTLIERS_MAX: usize = 200;
+const OUTLIERS_MAX: usize = 100;
+/// Categories for which there is room.
+const LEVELS_MAX: usize = 60;
 
 /// One box or bar: its category, its series, its values.
 struct Cell {
     level: usize,
+    /// Its place among the series of its category.
+    slot: usize,
     series: usize,
     pool: Pool,
 }
@@ -20,6 +24,8 @@ struct Cell {
 /// The cells of a chart and how they share their band.
 struct Layout<'e> {
     levels: Vec<&'e str>,
+    /// The number of categories, shown or not.
+    found: usize,
     groups: Vec<Group<'e>>,
     cells: Vec<Cell>,
     /// Whether each category holds one cell only.
@@ -28,39 +34,43 @@ struct Layout<'e> {
 
 impl<'e> Layout<'e> {
     fn new(plot: &Plot<'_, 'e>) -> Layout<'e> {
-        let (levels, groups) = (plot.levels(), plot.groups());
+        let (mut levels, groups) = (plot.levels(), plot.groups());
+        let found = levels.len();
+        levels.truncate(LEVELS_MAX);
         let is_single =
             plot.chart.group.is_empty() || plot.chart.x.is_empty() || plot.chart.x == plot.chart.group;
         let mut cells = Vec::new();
-        for (series, group) in groups.iter().enumerate() {
+        for (slot, group) in groups.iter().enumerate() {
             for (level, runs) in plot.data.by_key(plot.levels_key(), &group.runs) {
-                let level = levels.iter().position(|at| *at == level).unwrap_or(0);
-                cells.push(Cell { level, series, pool: plot.pool(&runs) });
+                let Some(level) = levels.iter().position(|at| *at == level) else { continue };
+                cells.push(Cell { level, slot, series: group.series, pool: plot.pool(&runs) });
             }
         }
-        Layout { levels, groups, cells, is_single }
+        Layout { levels, found, groups, cells, is_single }
     }
 
     /// The left and right edge of a cell.
     fn edges(&self, frame: &Frame, cell: &Cell, fill: f64) -> (f64, f64) {
         let per_band = if self.is_single { 1 } else { self.groups.len() };
         let slot = (frame.band() * 0.8 / per_band as f64).min(90.0);
-        let series = if self.is_single { 0.0 } else { cell.series as f64 };
+        let place = if self.is_single { 0.0 } else { cell.slot as f64 };
         let centre = frame.point(cell.level as f64, frame.y.from()).0;
-        let middle = centre + (series - (per_band as f64 - 1.0) / 2.0) * slot;
+        let middle = centre + (place - (per_band as f64 - 1.0) / 2.0) * slot;
         (middle - slot * fill / 2.0, middle + slot * fill / 2.0)
     }
 
-    fn finish(&self, plot: &Plot<'_, '_>, mut frame: Frame, notes: Vec<String>) -> Scene {
+    fn finish(&self, plot: &Plot<'_, '_>, mut frame: Frame, mut notes: Vec<String>) -> Scene {
         let mut legend = Vec::new();
+        if self.found > self.levels.len() {
+            notes.push(format!("The first {} of {} categories are shown.", self.levels.len(), self.found));
+        }
         if !self.is_single {
-            let entry =
-                |(series, group): (usize, &Group<'_>)| (Swatch::Area(fill(series)), group.label.to_owned());
-            legend.extend(self.groups.iter().enumerate().map(entry));
+            let entry = |group: &Group<'_>| (Swatch::Area(fill(group.series)), group.label.to_owned());
+            legend.extend(self.groups.iter().map(entry));
         }
         for reference in &plot.references {
             for cell in &self.cells {
-                let group = &self.groups[cell.series].runs;
+                let group = &self.groups[cell.slot].runs;
                 let by_level = plot.data.by_key(plot.levels_key(), group);
                 let runs = by_level.iter().find(|(level, _)| *level == self.levels[cell.level]);
                 let mean = runs.and_then(|(_, runs)| plot.data.pool(&reference.name, runs).mean());
@@ -130,7 +140,7 @@ fn draw_box(frame: &mut Frame, (left, right): (f64, f64), cell: &Cell) -> usize 
     }
     scene.rectangle((left, third), (right, first), WHITE);
     scene.rectangle((left, third), (right, first), fill(cell.series));
-    outline(scene, (left, third), (right, first), edge, dashes(cell.series));
+    outline(scene, (left, third), (right, first), edge);
     scene.line(&[(left, median), (right, median)], 2.6, BLACK, &[]);
     let every = outliers.len().div_ceil(OUTLIERS_MAX).max(1);
     for y in outliers.iter().step_by(every) {
@@ -164,7 +174,7 @@ pub(super) fn bars(plot: &Plot<'_, '_>) -> Scene {
         let series = cell.series;
         frame.scene.rectangle((left, top), (right, bottom), WHITE);
         frame.scene.rectangle((left, top), (right, bottom), fill(series));
-        outline(&mut frame.scene, (left, top), (right, bottom), ink(series), &[]);
+        outline(&mut frame.scene, (left, top), (right, bottom), ink(series));
         if let Some(ends) = interval(&cell.pool) {
             let (low, high) = (frame.point(0.0, ends.low).1, frame.point(0.0, ends.high).1);
             let (middle, cap) = ((left + right) / 2.0, ((right - left) / 5.0).min(7.0));
@@ -185,7 +195,7 @@ fn fill(series: usize) -> Ink {
     ink(series).opacity(opacity)
 }
 
-fn outline(scene: &mut Scene, from: Point, to: Point, ink: Ink, dashes: &[f64]) {
+fn outline(scene: &mut Scene, from: Point, to: Point, ink: Ink) {
     let corners = [from, (to.0, from.1), to, (from.0, to.1), from];
-    scene.line(&corners, 1.4, ink, dashes);
+    scene.line(&corners, 1.4, ink, &[]);
 }

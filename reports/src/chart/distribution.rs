@@ -1,10 +1,10 @@
 //! How values are distributed: empirical distribution functions and histograms.
 
-use super::Plot;
 use super::axis::{Axis, Zero};
 use super::frame::{DOTTED, Frame, Swatch};
-use super::palette::{GREY, dashes, ink};
+use super::palette::{GREY, dashes, ink, marker};
 use super::scene::{Point, Scene};
+use super::{Group, Plot};
 use crate::stats::{Pool, dkw_half_width, quantile};
 
 /// Steps drawn of one distribution function: beyond, ranks are thinned, to an error of less than a pixel.
@@ -21,18 +21,25 @@ pub(super) fn cdf(plot: &Plot<'_, '_>) -> Scene {
     let mut frame = Frame::new(plot.title(), x, y);
     let is_independent = series.iter().all(|(_, pool)| pool.is_one_per_run());
     // Bands of many series only hide each other.
-    let has_band = is_independent && series.len() <= 3;
-    for (at, (_, pool)) in series.iter().enumerate().filter(|_| has_band) {
+    let has_band = is_independent && series.len() <= 2;
+    for (group, pool) in series.iter().filter(|_| has_band) {
         let reach = dkw_half_width(pool.runs());
         let high = steps(&frame, pool, reach);
         let low = steps(&frame, pool, -reach);
-        frame.scene.polygon(high.into_iter().chain(low.into_iter().rev()).collect(), ink(at).opacity(0.10));
+        frame.scene.polygon(
+            high.into_iter().chain(low.into_iter().rev()).collect(),
+            ink(group.series).opacity(0.12),
+        );
     }
-    for (at, (_, pool)) in series.iter().enumerate() {
+    for (Group { series, .. }, pool) in &series {
         let points = steps(&frame, pool, 0.0);
-        frame.scene.line(&points, 2.0, ink(at), dashes(at));
+        frame.scene.line(&points, 2.0, ink(*series), dashes(*series));
+        for (p, value) in [0.25, 0.5, 0.75].into_iter().filter_map(|p| Some((p, pool.quantile(p)?))) {
+            let at = frame.point(value, p);
+            marker(&mut frame.scene, *series, at, 3.6);
+        }
     }
-    let mut notes = Vec::new();
+    let mut notes = vec!["Markers: quartiles.".to_owned()];
     if has_band {
         notes.push(
             "The bands contain the whole true curve with 95 % confidence (Dvoretzky-Kiefer-Wolfowitz)."
@@ -41,7 +48,7 @@ pub(super) fn cdf(plot: &Plot<'_, '_>) -> Scene {
     } else if !is_independent {
         notes.push("Values of one run depend on each other, so no band is drawn.".into());
     }
-    finish(plot, frame, &series, Swatch::Bare, notes)
+    finish(plot, frame, &series, Swatch::Line, notes)
 }
 
 /// The outline of the relative frequencies, one per series, over common bins.
@@ -56,43 +63,48 @@ pub(super) fn histogram(plot: &Plot<'_, '_>) -> Scene {
     let back = |edge: f64| if is_log { libm::pow(10.0, edge) } else { edge };
     let counts: Vec<Vec<f64>> = series.iter().map(|(_, pool)| shares(pool, &edges, position)).collect();
     let label = plot.metric_label(&plot.chart.x_label);
-    let x = Axis::over(edges.iter().map(|edge| back(*edge)), is_log, Zero::Never, label);
+    let x = Axis::over(edges.iter().map(|edge| back(*edge)), is_log, Zero::IfNear, label);
     let own = if plot.chart.y_label.is_empty() { "share of values" } else { &plot.chart.y_label };
     let highest = counts.iter().flatten().copied().fold(0.0, f64::max);
     let y = Axis::over([0.0, highest], false, Zero::Always, format!("{own} (%)"));
     let mut frame = Frame::new(plot.title(), x, y);
-    for (at, shares) in counts.iter().enumerate() {
+    for ((group, _), shares) in series.iter().zip(&counts) {
         let mut outline = Vec::new();
-        for (bin, share) in shares.iter().enumerate() {
+        let first = shares.iter().position(|share| *share > 0.0).unwrap_or(0);
+        let last = shares.iter().rposition(|share| *share > 0.0).unwrap_or(0);
+        for (bin, share) in shares.iter().enumerate().take(last + 1).skip(first) {
             outline.extend([edges[bin], edges[bin + 1]].map(|edge| frame.point(back(edge), *share)));
         }
         if let (Some(first), Some(last)) = (outline.first().copied(), outline.last().copied()) {
             outline.insert(0, (first.0, frame.bottom));
             outline.push((last.0, frame.bottom));
         }
-        frame.scene.polygon(outline.clone(), ink(at).opacity(0.14));
-        frame.scene.line(&outline, 1.8, ink(at), dashes(at));
+        frame.scene.polygon(outline.clone(), ink(group.series).opacity(0.14));
+        frame.scene.line(&outline, 1.8, ink(group.series), dashes(group.series));
     }
     let note =
         format!("{} bins of equal width{}.", edges.len() - 1, if is_log { " in the logarithm" } else { "" });
     finish(plot, frame, &series, Swatch::Bare, vec![note])
 }
 
-fn pools<'e>(plot: &Plot<'_, 'e>) -> Vec<(&'e str, Pool)> {
-    plot.groups().iter().map(|group| (group.label, plot.pool(&group.runs))).collect()
+fn pools<'e>(plot: &Plot<'_, 'e>) -> Vec<(Group<'e>, Pool)> {
+    let with_pool = |group: Group<'e>| {
+        let pool = plot.pool(&group.runs);
+        (group, pool)
+    };
+    plot.groups().into_iter().map(with_pool).collect()
 }
 
 fn finish(
     plot: &Plot<'_, '_>,
     mut frame: Frame,
-    series: &[(&str, Pool)],
+    series: &[(Group<'_>, Pool)],
     swatch: fn(usize) -> Swatch,
     mut notes: Vec<String>,
 ) -> Scene {
     let mut legend = Vec::new();
     if !plot.chart.group.is_empty() {
-        let entry = |(at, (label, _)): (usize, &(&str, Pool))| (swatch(at), (*label).to_owned());
-        legend.extend(series.iter().enumerate().map(entry));
+        legend.extend(series.iter().map(|(group, _)| (swatch(group.series), group.label.to_owned())));
     }
     for reference in &plot.references {
         let mean = plot.data.pool(&reference.name, &plot.runs).mean().filter(|mean| frame.x.shows(*mean));
@@ -131,10 +143,6 @@ fn steps(frame: &Frame, pool: &Pool, lift: f64) -> Vec<Point> {
             points.push(frame.point(values[rank], height(reached)));
             last = reached;
         }
-    }
-    if total > 0 {
-        points.insert(0, frame.point(frame.x.from(), height(0)));
-        points.push(frame.point(frame.x.to(), height(total)));
     }
     points
 }

@@ -44,7 +44,7 @@ pub(super) struct Frame {
 }
 
 /// The dashes of reference curves.
-pub(super) const DOTTED: &[f64] = &[2.0, 2.6];
+pub(super) const DOTTED: &[f64] = &[1.6, 2.4];
 
 impl Frame {
     /// A frame with its title, axes and grid drawn.

@@ -34,13 +34,13 @@ pub(super) fn over_key(plot: &Plot<'_, '_>) -> Scene {
     let shown = lines.iter().flatten().flat_map(|at| [at.low, at.mean, at.high]).chain(curves);
     let y = Axis::over(shown, plot.chart.log_y, Zero::IfNear, plot.metric_label(&plot.chart.y_label));
     let mut frame = Frame::new(plot.title(), x, y);
-    draw_lines(&mut frame, &lines, true);
+    draw_lines(&mut frame, &groups, &lines, true);
     let mut legend = legend(&groups, Swatch::Line);
     for curve in references {
         let points: Vec<Point> = curve.points.iter().map(|(x, y)| frame.point(*x, *y)).collect();
-        let shade = curve.series.map_or(GREY, ink);
-        frame.scene.line(&points, 1.6, shade, DOTTED);
-        legend.push((Swatch::Reference(shade), curve.label));
+        frame.scene.line(&points, 1.6, curve.series.map_or(GREY, ink), DOTTED);
+        legend.push((Swatch::Reference(GREY), curve.label));
+        legend.dedup();
     }
     let pools: Vec<&Pool> = pools.iter().flatten().collect();
     let note =
@@ -48,15 +48,15 @@ pub(super) fn over_key(plot: &Plot<'_, '_>) -> Scene {
     frame.finish(&plot.chart.group, &legend, &plot.notes("point", &pools, vec![note.into()]))
 }
 
-/// A line over simulated time: at each of a fixed number of moments the mean over runs of the last value.
+/// A line over simulated time: at each moment the mean over runs of the last value.
 pub(super) fn over_time(plot: &Plot<'_, '_>) -> Scene {
-    const MOMENTS: usize = 200;
     let rows = plot.data.experiment.series.iter().filter(|row| row.name == plot.chart.y);
     let end = rows.clone().map(|row| row.t_s).fold(0.0, f64::max);
     let mut traces: std::collections::BTreeMap<(u32, u64), Vec<(f64, f64)>> = Default::default();
     rows.for_each(|row| traces.entry((row.point, row.seed)).or_default().push((row.t_s, row.value)));
     traces.values_mut().for_each(|trace| trace.sort_by(|a, b| a.0.total_cmp(&b.0)));
     let groups = plot.groups();
+    let moments = moments(traces.values().flatten().map(|(x, _)| *x).collect(), end);
     let mut lines = Vec::new();
     for group in &groups {
         let traces = group.runs.iter().filter_map(|run| traces.get(&(run.point, run.seed)));
@@ -64,17 +64,32 @@ pub(super) fn over_time(plot: &Plot<'_, '_>) -> Scene {
             let last = traces.clone().filter_map(|trace| trace[..trace.partition_point(|p| p.0 <= x)].last());
             estimate(x, &last.map(|(_, value)| *value).collect::<Vec<_>>())
         };
-        lines.push((0..=MOMENTS).filter_map(|i| at(end * i as f64 / MOMENTS as f64)).collect::<Vec<_>>());
+        lines.push(moments.iter().filter_map(|x| at(*x)).collect::<Vec<_>>());
     }
     let label = if plot.chart.x_label.is_empty() { "simulated time" } else { &plot.chart.x_label };
     let x = Axis::over([0.0, end], plot.chart.log_x, Zero::Never, with_unit(label, "s"));
     let shown = lines.iter().flatten().flat_map(|at| [at.low, at.mean, at.high]);
     let y = Axis::over(shown, plot.chart.log_y, Zero::IfNear, plot.metric_label(&plot.chart.y_label));
     let mut frame = Frame::new(plot.title(), x, y);
-    draw_lines(&mut frame, &lines, false);
-    let count = super::span(groups.iter().map(|group| group.runs.len()));
-    let note = format!("Mean over n = {count} runs; the band is its 95 % confidence interval (Student's t).");
-    frame.finish(&plot.chart.group, &legend(&groups, Swatch::Bare), &[note])
+    draw_lines(&mut frame, &groups, &lines, false);
+    // Each run counts once at each moment.
+    let counted = |group: &Group<'_>| Pool::new(group.runs.iter().map(|_| &[0.0][..]));
+    let pools: Vec<Pool> = groups.iter().map(counted).collect();
+    let note =
+        "Lines are means; the band is the 95 % confidence interval of the mean (Student's t over runs).";
+    let notes = plot.notes("line", &pools.iter().collect::<Vec<_>>(), vec![note.into()]);
+    frame.finish(&plot.chart.group, &legend(&groups, Swatch::Bare), &notes)
+}
+
+/// The moments at which values were taken if runs share them, else evenly spaced ones.
+fn moments(mut taken: Vec<f64>, end: f64) -> Vec<f64> {
+    const MOMENTS_MAX: usize = 400;
+    taken.sort_by(f64::total_cmp);
+    taken.dedup();
+    if taken.len() <= MOMENTS_MAX {
+        return taken;
+    }
+    (0..=MOMENTS_MAX).map(|i| end * i as f64 / MOMENTS_MAX as f64).collect()
 }
 
 fn legend(groups: &[Group<'_>], swatch: fn(usize) -> Swatch) -> Vec<(Swatch, String)> {
@@ -83,19 +98,20 @@ fn legend(groups: &[Group<'_>], swatch: fn(usize) -> Swatch) -> Vec<(Swatch, Str
     {
         return Vec::new();
     }
-    groups.iter().enumerate().map(|(series, group)| (swatch(series), group.label.into())).collect()
+    groups.iter().map(|group| (swatch(group.series), group.label.into())).collect()
 }
 
-fn draw_lines(frame: &mut Frame, lines: &[Vec<Estimate>], has_markers: bool) {
+fn draw_lines(frame: &mut Frame, groups: &[Group<'_>], lines: &[Vec<Estimate>], has_markers: bool) {
     let visible = |frame: &Frame, at: &&Estimate| frame.x.shows(at.x) && frame.y.shows(at.mean);
-    for (series, line) in lines.iter().enumerate() {
+    for (group, line) in groups.iter().zip(lines) {
         let line = line.iter().filter(|at| visible(frame, at));
         let high = line.clone().map(|at| frame.point(at.x, at.high));
         let low = line.clone().rev().map(|at| frame.point(at.x, at.low));
         let band: Vec<Point> = high.chain(low).collect();
-        frame.scene.polygon(band, ink(series).opacity(0.18));
+        frame.scene.polygon(band, ink(group.series).opacity(0.18));
     }
-    for (series, line) in lines.iter().enumerate() {
+    for (Group { series, .. }, line) in groups.iter().zip(lines) {
+        let series = *series;
         let line = line.iter().filter(|at| visible(frame, at));
         let points: Vec<Point> = line.map(|at| frame.point(at.x, at.mean)).collect();
         frame.scene.line(&points, 2.0, ink(series), dashes(series));
@@ -149,13 +165,11 @@ fn references(plot: &Plot<'_, '_>, groups: &[Group<'_>], levels: &[&str], xs: &[
             Some((first, others)) if others.iter().all(|other| other == first) => {
                 curves.push(Reference { label: name, series: None, points: first.clone() });
             }
-            _ => curves.extend(per_group.into_iter().zip(groups).enumerate().map(
-                |(series, (points, group))| Reference {
-                    label: format!("{name}, {}", group.label),
-                    series: Some(series),
-                    points,
-                },
-            )),
+            _ => curves.extend(per_group.into_iter().zip(groups).map(|(points, group)| Reference {
+                label: format!("{name} (in the colour of its series)"),
+                series: Some(group.series),
+                points,
+            })),
         }
     }
     curves

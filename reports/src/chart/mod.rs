@@ -58,8 +58,9 @@ struct Plot<'d, 'e> {
     references: Vec<&'e Column>,
 }
 
-/// One series: its label and its runs.
+/// One series: its runs, its label, and the number that gives it its colour, the same in every chart.
 struct Group<'e> {
+    series: usize,
     label: &'e str,
     runs: Vec<&'e Run>,
 }
@@ -98,8 +99,9 @@ impl<'d, 'e> Plot<'d, 'e> {
 
     /// The series, in the reader's order; only those that can be told apart.
     fn groups(&self) -> Vec<Group<'e>> {
-        let groups = self.data.by_key(&self.chart.group, &self.runs).into_iter();
-        groups.take(SERIES_MAX).map(|(label, runs)| Group { label, runs }).collect()
+        let key = &self.chart.group;
+        let groups = self.data.by_key(key, &self.runs).into_iter().take(SERIES_MAX);
+        groups.map(|(label, runs)| Group { series: self.data.place(key, label), label, runs }).collect()
     }
 
     /// The categories of x: the values of the x key, or of the group if there is no x.
@@ -167,9 +169,14 @@ impl<'d, 'e> Plot<'d, 'e> {
     }
 }
 
-fn with_unit(name: &str, unit: &str) -> String {
+/// `leaderless (ms)` for a column `leaderless_ms` in ms.
+pub(crate) fn with_unit(name: &str, unit: &str) -> String {
     let name = name.replace('_', " ");
-    if unit.is_empty() { name } else { format!("{name} ({unit})") }
+    match name.strip_suffix(unit).and_then(|stem| stem.strip_suffix(' ')) {
+        _ if unit.is_empty() => name,
+        Some(stem) => format!("{stem} ({unit})"),
+        None => format!("{name} ({unit})"),
+    }
 }
 
 /// `30`, or `28–30` where it differs.

@@ -12,7 +12,7 @@ pub(super) const WHITE: Ink = Ink(0xff, 0xff, 0xff, 1.0);
 /// What most of a timeline is painted with.
 pub(super) const CALM: Ink = Ink(0xd5, 0xd9, 0xde, 1.0);
 /// The shade of fault periods.
-pub(super) const FAULT: Ink = Ink(0xbb, 0x55, 0x66, 0.16);
+pub(super) const FAULT: Ink = Ink(0xbb, 0x55, 0x66, 0.20);
 
 const INKS: [Ink; 8] = [
     Ink(0x00, 0x44, 0x88, 1.0),
@@ -24,7 +24,8 @@ const INKS: [Ink; 8] = [
     Ink(0xee, 0x99, 0xaa, 1.0),
     Ink(0x66, 0x33, 0x66, 1.0),
 ];
-const DASHES: [&[f64]; 5] = [&[], &[7.0, 3.0], &[2.0, 2.5], &[9.0, 3.0, 2.0, 3.0], &[4.0, 2.0]];
+const DASHES: [&[f64]; 5] =
+    [&[], &[8.0, 3.0], &[8.0, 2.5, 2.0, 2.5], &[4.0, 2.0], &[12.0, 2.5, 2.0, 2.5, 2.0, 2.5]];
 
 /// More series than this cannot be told apart in one chart.
 pub(super) const SERIES_MAX: usize = 12;

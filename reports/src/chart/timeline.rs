@@ -13,7 +13,11 @@ const PANELS_MAX: usize = 4;
 const LANES_MAX: usize = 40;
 const SPANS_MAX: usize = 3_000;
 const FAULTS_MAX: usize = 200;
-const LANE: f64 = 20.0;
+const FAULT_ROWS_MAX: usize = 4;
+const LANE: f64 = 21.0;
+const BAR: f64 = 12.0;
+const FAULT_ROW: f64 = 15.0;
+const SMALL: Type = Type { size: 9.0, ..TICK };
 const LEFT: f64 = 130.0;
 const RIGHT: f64 = WIDTH - 24.0;
 
@@ -49,8 +53,8 @@ pub(super) fn draw(plot: &Plot<'_, '_>) -> Scene {
     for (at, panel) in panels.iter().enumerate() {
         y = draw_panel(&mut scene, &plot_heading(plot, panel.run), panel, &x, &states, y);
         if at + 1 == panels.len() {
-            scene.text(((LEFT + RIGHT) / 2.0, y + 16.0), &x.label, Align::Middle, LABEL);
-            y += 22.0;
+            scene.text(((LEFT + RIGHT) / 2.0, y + 8.0), &x.label, Align::Middle, LABEL);
+            y += 14.0;
         }
     }
     if panels.is_empty() {
@@ -125,8 +129,22 @@ fn inks_of_states<'e>(panels: &[Panel<'e>]) -> Vec<(&'e str, Ink)> {
     states.into_iter().enumerate().map(|(at, (state, _))| (state, colour(at, state))).collect()
 }
 
+/// The line of a fault that strikes at a moment, and the bars that name faults.
 fn fault_edge() -> Ink {
-    FAULT.opacity(0.9)
+    FAULT.opacity(0.85)
+}
+
+/// Where a panel's lanes begin and end, and how time runs across.
+struct Field<'x> {
+    x: &'x Axis,
+    top: f64,
+    lanes: f64,
+}
+
+impl Field<'_> {
+    fn across(&self, seconds: f64) -> f64 {
+        LEFT + self.x.at(seconds) * (RIGHT - LEFT)
+    }
 }
 
 /// Draws one panel from `top` on and gives its lower edge.
@@ -138,69 +156,108 @@ fn draw_panel(
     states: &[(&str, Ink)],
     top: f64,
 ) -> f64 {
-    let across = |seconds: f64| LEFT + x.at(seconds) * (RIGHT - LEFT);
-    let heading = shorten(heading, TICK.size, RIGHT - 16.0);
+    let heading = shorten(heading, TICK.size, RIGHT - LEFT);
     scene.text((LEFT, top + 10.0), &heading, Align::Left, Type { is_bold: true, ..TICK });
-    let strip = top + 18.0;
-    let first = strip + if panel.faults.is_empty() { 0.0 } else { LANE };
-    let bottom = first + panel.lanes.len() as f64 * LANE;
+    let strip = Strip::new(&panel.faults, x);
+    let lanes = top + 20.0 + strip.rows as f64 * FAULT_ROW;
+    let bottom = lanes + panel.lanes.len() as f64 * LANE;
+    let field = Field { x, top: top + 18.0, lanes };
     for (seconds, _) in &x.ticks {
-        scene.line(&[(across(*seconds), strip), (across(*seconds), bottom)], 1.0, GRID, &[]);
+        let at = field.across(*seconds);
+        scene.line(&[(at, field.top), (at, bottom)], 1.0, GRID, &[]);
     }
-    for (at, lane) in panel.lanes.iter().enumerate() {
-        let middle = first + (at as f64 + 0.5) * LANE;
-        scene.text((LEFT - 8.0, middle + 4.0), &shorten(lane, TICK.size, LEFT - 24.0), Align::Right, TICK);
-        scene.line(&[(LEFT, middle), (RIGHT, middle)], 1.0, GRID, &[]);
-    }
-    for span in &panel.spans {
-        let Some(at) = panel.lanes.iter().position(|lane| *lane == span.lane) else { continue };
-        let (from, to) = (first + at as f64 * LANE + 3.5, first + (at as f64 + 1.0) * LANE - 3.5);
-        let ink = states.iter().find(|(state, _)| *state == span.state).map_or(CALM, |(_, ink)| *ink);
-        // Even the shortest span must be seen.
-        let right = across(span.to_s).max(across(span.from_s) + 0.8);
-        if ink == WHITE {
-            let corners =
-                [(across(span.from_s), from), (right, from), (right, to), (across(span.from_s), to)];
-            scene.rectangle(corners[0], corners[2], WHITE);
-            scene.line(&[corners[0], corners[1], corners[2], corners[3], corners[0]], 0.8, GREY, &[2.0, 2.0]);
-        } else {
-            scene.rectangle((across(span.from_s), from), (right, to), ink);
+    for fault in &panel.faults {
+        let (from, to) = (field.across(fault.from_s), field.across(fault.to_s));
+        if fault.to_s > fault.from_s {
+            scene.rectangle((from, field.top), (to.max(from + 1.0), bottom), FAULT);
         }
     }
-    draw_faults(scene, panel, &across, strip, bottom);
-    scene.line(&[(LEFT, strip), (LEFT, bottom), (RIGHT, bottom)], 1.2, BLACK, &[]);
+    draw_lanes(scene, panel, &field, states);
+    for fault in panel.faults.iter().filter(|fault| fault.to_s == fault.from_s) {
+        let at = field.across(fault.from_s);
+        scene.line(&[(at, field.top), (at, bottom)], 1.4, fault_edge(), &[3.0, 2.0]);
+    }
+    strip.draw(scene, &field);
+    scene.line(&[(LEFT, field.top), (LEFT, bottom), (RIGHT, bottom)], 1.2, BLACK, &[]);
     for (seconds, text) in &x.ticks {
-        let at = across(*seconds);
+        let at = field.across(*seconds);
         scene.line(&[(at, bottom), (at, bottom + 4.0)], 1.0, BLACK, &[]);
         scene.text((at, bottom + 17.0), text, Align::Middle, TICK);
     }
     bottom + 30.0
 }
 
-/// Shades fault periods over all lanes and names them in the strip above, where there is room.
-fn draw_faults(scene: &mut Scene, panel: &Panel<'_>, across: &impl Fn(f64) -> f64, strip: f64, bottom: f64) {
-    if !panel.faults.is_empty() {
-        let quiet = Type { ink: GREY, ..TICK };
-        scene.text((LEFT - 8.0, strip + LANE / 2.0 + 4.0), "faults", Align::Right, quiet);
+fn draw_lanes(scene: &mut Scene, panel: &Panel<'_>, field: &Field<'_>, states: &[(&str, Ink)]) {
+    for (at, lane) in panel.lanes.iter().enumerate() {
+        let middle = field.lanes + (at as f64 + 0.5) * LANE;
+        scene.text((LEFT - 8.0, middle + 4.0), &shorten(lane, TICK.size, LEFT - 24.0), Align::Right, TICK);
     }
-    let mut written_to = LEFT;
-    for (at, fault) in panel.faults.iter().enumerate() {
-        let (from, to) = (across(fault.from_s), across(fault.to_s));
-        if fault.to_s > fault.from_s {
-            scene.rectangle((from, strip), (to.max(from + 1.0), bottom), FAULT);
-        } else {
-            scene.line(&[(from, strip), (from, bottom)], 1.4, fault_edge(), &[3.0, 2.0]);
+    for span in &panel.spans {
+        let Some(at) = panel.lanes.iter().position(|lane| *lane == span.lane) else { continue };
+        let middle = field.lanes + (at as f64 + 0.5) * LANE;
+        let (from, to) = (middle - BAR / 2.0, middle + BAR / 2.0);
+        let ink = states.iter().find(|(state, _)| *state == span.state).map_or(CALM, |(_, ink)| *ink);
+        let left = field.across(span.from_s);
+        // Even the shortest span must be seen.
+        let right = field.across(span.to_s).max(left + 0.8);
+        scene.rectangle((left, from), (right, to), ink);
+        if ink == WHITE {
+            let corners = [(left, from), (right, from), (right, to), (left, to), (left, from)];
+            scene.line(&corners, 0.9, GREY, &[2.0, 2.0]);
         }
-        let next = panel.faults.get(at + 1).map_or(RIGHT, |next| across(next.from_s));
-        let name = format!("{} {}", fault.kind, fault.target);
-        let start = written_to.max(from + 3.0);
-        for name in [name.trim(), fault.kind.as_str()] {
-            let wide = text_width(name, 9.5, false);
-            if start + wide <= next.max(to).min(RIGHT) && start <= from + 3.0 {
-                scene.text((start, strip + 13.0), name, Align::Left, Type { size: 9.5, ..TICK });
-                written_to = start + wide + 4.0;
-                break;
+    }
+}
+
+/// The faults above the lanes, by name, in as few rows as keep them apart.
+struct Strip<'e> {
+    rows: usize,
+    /// Each fault with its row, and whether there is room for its name.
+    faults: Vec<(&'e Fault, usize, bool)>,
+}
+
+impl<'e> Strip<'e> {
+    fn new(faults: &[&'e Fault], x: &Axis) -> Strip<'e> {
+        let across = |seconds: f64| LEFT + x.at(seconds) * (RIGHT - LEFT);
+        let mut sorted = faults.to_vec();
+        sorted.sort_by(|a, b| a.from_s.total_cmp(&b.from_s).then(b.to_s.total_cmp(&a.to_s)));
+        let mut ends = [f64::MIN; FAULT_ROWS_MAX];
+        let mut placed = Vec::new();
+        for fault in sorted {
+            let from = across(fault.from_s);
+            let bar = across(fault.to_s).max(from + 3.0);
+            let wide = text_width(&name(fault), SMALL.size, false) + 4.0;
+            let start = name_start(from, wide);
+            let free = (0..FAULT_ROWS_MAX).find(|row| ends[*row] <= start);
+            let row = free.or_else(|| (0..FAULT_ROWS_MAX).find(|row| ends[*row] <= from)).unwrap_or(0);
+            ends[row] = ends[row].max(bar).max(if free.is_some() { start + wide + 4.0 } else { bar });
+            placed.push((fault, row, free.is_some()));
+        }
+        let rows = placed.iter().map(|(_, row, _)| row + 1).max().unwrap_or(0);
+        Strip { rows, faults: placed }
+    }
+
+    fn draw(&self, scene: &mut Scene, field: &Field<'_>) {
+        if self.rows > 0 {
+            let quiet = Type { ink: GREY, ..TICK };
+            scene.text((LEFT - 8.0, field.top + 13.0), "faults", Align::Right, quiet);
+        }
+        for (fault, row, is_named) in &self.faults {
+            let top = field.top + 3.0 + *row as f64 * FAULT_ROW;
+            let (from, to) = (field.across(fault.from_s), field.across(fault.to_s));
+            scene.rectangle((from, top + 9.5), (to.max(from + 2.0), top + 12.5), fault_edge());
+            if *is_named {
+                let start = name_start(from, text_width(&name(fault), SMALL.size, false) + 4.0);
+                scene.text((start + 1.0, top + 7.5), &name(fault), Align::Left, SMALL);
             }
         }
     }
+}
+
+/// Where a fault's name begins: where the fault does, unless it would leave the sheet.
+fn name_start(from: f64, wide: f64) -> f64 {
+    from.min(RIGHT + 8.0 - wide)
+}
+
+fn name(fault: &Fault) -> String {
+    shorten(format!("{} {}", fault.kind, fault.target).trim(), SMALL.size, 160.0)
 }

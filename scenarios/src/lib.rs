@@ -1,3 +1,4 @@
 //! What to run: the scenario format, workloads, sweeps and engines.
 
 pub mod format;
+pub mod scenario;

@@ -241,6 +241,8 @@ impl fmt::Display for Selector {
     }
 }
 
+seedbed_core::written! { Selector: "nodes, such as 2, `all`, `leader`, `random(2)`, `minority` or `region(tokyo)`" }
+
 #[cfg(test)]
 mod tests {
     use seedbed_core::contract::{Keys, Purpose};

@@ -1,0 +1,144 @@
+//! A scenario file: what runs, where, what clients do, what goes wrong, what must hold, what varies, what to plot.
+//!
+//! Each section is a struct whose fields are its keys; messages, schema and listings come from the same declarations.
+
+mod check;
+mod fault;
+mod network;
+mod report;
+mod workload;
+
+use seedbed_core::contract::Duration;
+use seedbed_core::settings::{Bytes, Node, Probability, Rate, Spanned};
+use seedbed_core::{choice, settings};
+use seedbed_sim::law::Spec;
+
+pub use check::{Check, Comparison, Expect, Rule, Threshold};
+pub use fault::{Fault, What};
+pub use network::{BurstSpec, Exception, NetworkSpec, ReorderSpec, Reading};
+pub use report::{ChartSpec, Kind, TableSpec};
+pub use workload::{Arrivals, Workload};
+
+use crate::format::{Assignments, Axis};
+
+/// The most nodes a scenario may have.
+pub const NODES_MAX: u32 = 10_000_000;
+/// The most seeds a run may have.
+pub const SEEDS_MAX: u64 = 1_000_000;
+
+settings! {
+    /// A scenario: one file, one experiment.
+    pub struct Scenario {
+        /// The heading of the report.
+        pub title: String = String::new(), in 0..=200;
+        /// What the experiment is to find out.
+        pub question: String = String::new(), in 0..=4000;
+        /// Prose for the report: assumptions, what to look at.
+        pub notes: Vec<String> = Vec::new(), in 0..=50;
+        /// Which protocol runs: see `seedbed list`.
+        pub protocol: Spanned<String>;
+        /// Its parameters. Those of one protocol among several stand in a table of its name: `[params.raft]`.
+        pub params: Option<Node> = None;
+        /// How long, and with how many seeds.
+        pub run: RunSpec = RunSpec::default();
+        /// The nodes.
+        pub cluster: Cluster = Cluster::default();
+        /// What joins them.
+        pub network: NetworkSpec = NetworkSpec::default();
+        /// Their disks.
+        pub disk: DiskSpec = DiskSpec::default();
+        /// Their clocks.
+        pub clocks: ClockSpec = ClockSpec::default();
+        /// Their CPUs.
+        pub cpu: CpuSpec = CpuSpec::default();
+        /// What clients do.
+        pub workload: Option<Workload> = None;
+        /// What goes wrong.
+        pub fault: Vec<Fault> = Vec::new(), in 0..=1000;
+        /// What must hold. Without any, everything that the protocol promises.
+        pub check: Vec<Check> = Vec::new(), in 0..=100;
+        /// What varies.
+        pub sweep: Vec<Axis> = Vec::new(), in 0..=16;
+        /// What to plot.
+        pub chart: Vec<ChartSpec> = Vec::new(), in 0..=100;
+        /// Tables of one metric over two axes of the sweep.
+        pub table: Vec<TableSpec> = Vec::new(), in 0..=50;
+        /// Keys and values that `--quick` sets: small sizes for a continuous integration.
+        pub quick: Assignments = Assignments::default();
+    }
+}
+
+settings! {
+    /// How long a run lasts, and how often it is repeated.
+    pub struct RunSpec {
+        /// Simulated time, until everything is healed.
+        pub duration: Duration = Duration::from_secs(60), in Duration::from_nanos(1)..=DURATION_MAX;
+        /// Simulated time after every fault has been healed, in which liveness is owed.
+        pub heal: Duration = Duration::ZERO, in Duration::ZERO..=DURATION_MAX;
+        /// How many seeds each point is run with: 0, 1, 2, ...
+        pub seeds: u64 = 10, in 1..=SEEDS_MAX;
+        /// Messages travel as encoded bytes.
+        pub wire: bool = false;
+        /// The order of simultaneous events.
+        pub ties: Ties = Ties::Insertion;
+    }
+}
+const DURATION_MAX: Duration = Duration::from_secs(2 * 365 * 86_400);
+
+choice! {
+    /// The order of simultaneous events.
+    pub enum Ties {
+        /// As they were caused.
+        Insertion,
+        /// Drawn, to explore.
+        Keyed,
+    }
+}
+
+settings! {
+    /// The nodes.
+    pub struct Cluster {
+        /// How many.
+        pub nodes: u32 = 5, in 1..=NODES_MAX;
+        /// The region of each node, in order and from the start again; without it, one region after another.
+        pub place: Vec<Spanned<String>> = Vec::new();
+        /// How much later than the world's beginning each node starts.
+        pub start: Option<Spec> = None;
+    }
+}
+
+settings! {
+    /// Disks. Without times they are instant.
+    pub struct DiskSpec {
+        /// To write a record or blob, or read a blob.
+        pub write: Option<Spec> = None;
+        /// To make what was written durable.
+        pub sync: Option<Spec> = None;
+        /// How fast bytes move, in bits per second.
+        pub throughput: Option<Rate> = None;
+        /// How much fits.
+        pub capacity: Option<Bytes> = None;
+        /// The node takes no input while a sync runs.
+        pub blocking: bool = false;
+        /// The probability that a sync fails, which ends the node's life.
+        pub sync_error: Probability = Probability::NEVER;
+    }
+}
+
+settings! {
+    /// Clocks. Without anything they are right.
+    pub struct ClockSpec {
+        /// How far wall clocks are off; the sign is drawn.
+        pub skew: Option<Spec> = None;
+        /// How much faster or slower each clock may run, in parts per million.
+        pub drift_ppm: u32 = 0, in 0..=100_000;
+    }
+}
+
+settings! {
+    /// CPUs. Without anything a step takes no time.
+    pub struct CpuSpec {
+        /// How long each step keeps its node busy.
+        pub step: Option<Spec> = None;
+    }
+}

@@ -120,6 +120,7 @@ impl Experiment {
             runs: Vec::new(),
         };
         experiment.columns.retain(|column| column.role != Role::Meta);
+        experiment.check_columns()?;
         experiment.runs = experiment.read_runs(dir)?;
         experiment.check()?;
         Ok(experiment)

@@ -9,7 +9,7 @@ use crate::{Error, Experiment, Result};
 use minijinja::{AutoEscape, Environment, context};
 use serde::Serialize;
 
-const VIOLATIONS_MAX: usize = 50;
+const VIOLATIONS_MAX: usize = 20;
 const DETAILS_MAX: usize = 1_000;
 
 /// The page of an experiment, with its grids (results first) and the SVG of each of its charts.

@@ -10,7 +10,7 @@ use crate::summary::Summary;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 
-const HEADLINES_MAX: usize = 6;
+const HEADLINES_MAX: usize = 5;
 const MATRIX_SIDE_MAX: usize = 100;
 
 /// The metrics a reader looks for first: those in charts and tables, then the first ones declared.

@@ -191,8 +191,7 @@ pub(super) fn bars(plot: &Plot<'_, '_>) -> Scene {
 
 /// The tint of a series: its lightness differs from its neighbours' in grey print, too.
 fn fill(series: usize) -> Ink {
-    let opacity = [0.55, 0.35, 0.2, 0.3][series % 4];
-    ink(series).opacity(opacity)
+    ink(series).opacity([0.7, 0.25, 0.5, 0.4, 0.8, 0.9, 0.3, 0.6][series % 8])
 }
 
 fn outline(scene: &mut Scene, from: Point, to: Point, ink: Ink) {

@@ -18,7 +18,7 @@ impl Subject for Chunks {
     }
 
     fn metrics() -> Vec<Metric> {
-        let metric = |name, unit, about| Metric { name, unit, about };
+        let metric = Metric::number;
         vec![
             metric("uploads", "", "files stored"),
             metric("upload_failed", "", "uploads refused"),
@@ -33,8 +33,8 @@ impl Subject for Chunks {
             ),
             metric("silent_losses", "", "chunks that the gateway counts on and their node no longer has"),
             metric("orphans", "", "chunks on nodes up at the end that belong to no file"),
-            metric("detection_ms", "ms", "from the crash of a node until the gateway marks it offline"),
-            metric("silence_ms", "ms", "from the last heartbeat of a node until it is marked offline"),
+            Metric::samples("detection_ms", "ms", "from the crash of a node until the gateway marks it offline"),
+            Metric::samples("silence_ms", "ms", "from the last heartbeat of a node until it is marked offline"),
             metric("ignored", "", "messages from the wrong sender, or answers that nobody waited for"),
         ]
     }
@@ -52,6 +52,10 @@ impl Subject for Chunks {
             name: "all-files-whole",
             about: "every chunk of every file is on its node, which is up",
         }]
+    }
+
+    fn roles() -> &'static [&'static str] {
+        &["gateway", "storage"]
     }
 
     fn caveats() -> &'static [&'static str] {

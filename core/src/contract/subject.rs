@@ -35,6 +35,11 @@ pub trait Subject: Protocol {
         Vec::new()
     }
 
+    /// What its nodes can be, as [`Protocol::role`] tells; faults and commands can aim at these only.
+    fn roles() -> &'static [&'static str] {
+        &[]
+    }
+
     /// What it cannot keep, in words for the report.
     fn caveats() -> &'static [&'static str] {
         &[]
@@ -81,6 +86,17 @@ pub enum Answer {
     Failed,
 }
 
+/// What a run yields for a metric.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Yield {
+    /// One number: [`Findings::number`](super::Findings::number) or [`add`](super::Findings::add).
+    Number,
+    /// Many numbers: [`Findings::sample`](super::Findings::sample).
+    Samples,
+    /// One word: [`Findings::word`](super::Findings::word).
+    Word,
+}
+
 /// A figure that a run yields.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Metric {
@@ -90,6 +106,28 @@ pub struct Metric {
     pub unit: &'static str,
     /// One line.
     pub about: &'static str,
+    /// How many values a run yields, and of what sort.
+    pub yields: Yield,
+}
+
+impl Metric {
+    /// One number per run; empty if the probe never sets it.
+    #[must_use]
+    pub const fn number(name: &'static str, unit: &'static str, about: &'static str) -> Self {
+        Self { name, unit, about, yields: Yield::Number }
+    }
+
+    /// Many numbers per run.
+    #[must_use]
+    pub const fn samples(name: &'static str, unit: &'static str, about: &'static str) -> Self {
+        Self { name, unit, about, yields: Yield::Samples }
+    }
+
+    /// One word per run.
+    #[must_use]
+    pub const fn word(name: &'static str, about: &'static str) -> Self {
+        Self { name, unit: "", about, yields: Yield::Word }
+    }
 }
 
 /// A promise, or a condition that can be asked for.

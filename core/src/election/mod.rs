@@ -185,9 +185,12 @@ pub enum Class {
 
 impl Kind {
     const fn new(class: Class, name: &'static str, about: &'static str) -> Self {
-        Self { metric: Metric { name, unit: "", about }, class }
+        Self { metric: Metric::number(name, "", about), class }
     }
 }
+
+/// What the nodes of every election can be.
+const ROLES: &[&str] = &["leader", "candidate", "follower"];
 
 /// Whether these can work together, whatever the election.
 ///

@@ -10,36 +10,31 @@ use std::marker::PhantomData;
 use super::{Class, Elector, Notice};
 use crate::contract::{Check, Findings, Metric, NodeId, Observation, Probe, Time, View};
 
-const fn metric(name: &'static str, unit: &'static str, about: &'static str) -> Metric {
-    Metric { name, unit, about }
-}
-
 const fn check(name: &'static str, about: &'static str) -> Check {
     Check { name, about }
 }
 
 /// What is measured of every election, beside the counts of its messages by kind.
 pub const METRICS: &[Metric] = &[
-    metric(
+    Metric::samples(
         "unavailable_ms",
         "ms",
         "each stretch without a leader that reaches a majority, after the first one",
     ),
-    metric("unavailable_total_ms", "ms", "the sum of these stretches"),
-    metric("first_leader_ms", "ms", "until the first leader that reaches a majority"),
-    metric("split_brain_ms", "ms", "each stretch with two or more nodes that believe to lead"),
-    metric("split_brain_total_ms", "ms", "the sum of these stretches"),
-    metric("elections", "", "campaigns begun"),
-    metric("leader_changes", "", "times that a node began to lead, the first aside"),
-    metric("messages", "", "election messages sent, answers included"),
-    metric("heartbeats", "", "heartbeats, pings and their answers sent"),
-    metric(
+    Metric::number("unavailable_total_ms", "ms", "the sum of these stretches"),
+    Metric::number("first_leader_ms", "ms", "until the first leader that reaches a majority"),
+    Metric::samples("split_brain_ms", "ms", "each stretch with two or more nodes that believe to lead"),
+    Metric::number("split_brain_total_ms", "ms", "the sum of these stretches"),
+    Metric::number("elections", "", "campaigns begun"),
+    Metric::number("leader_changes", "", "times that a node began to lead, the first aside"),
+    Metric::number("messages", "", "election messages sent, answers included"),
+    Metric::number("heartbeats", "", "heartbeats, pings and their answers sent"),
+    Metric::word(
         "outcome",
-        "",
         "after the first cut: stable (the leader stayed), live (settled on one in the first half), stuck (none that \
          reaches a majority in the second half) or unstable",
     ),
-    metric("settled_ms", "ms", "from the first cut to the last change of the leader that reaches a majority"),
+    Metric::number("settled_ms", "ms", "from the first cut to the last change of the leader that reaches a majority"),
 ];
 
 /// What every election promises.

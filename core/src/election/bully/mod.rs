@@ -8,8 +8,8 @@
 //! It rests on a synchronous network: a node that does not answer within `answer_timeout` is down. What becomes of it
 //! where that is not true is part of its lesson: each side of a partition elects a leader of its own.
 //!
-//! Where we deviate: a node that is in an election already answers but does not begin another, so a cold start of
-//! N nodes costs at most one election each and not 2^N - 1; a leader answers an election by naming itself to who
+//! Where we deviate: a node that is in an election already answers but does not begin another, so a cold start costs
+//! a number of elections polynomial in N and not 2^N - 1; a leader answers an election by naming itself to who
 //! asks. How a leader's death is noticed is left open by the paper: see [`Detection`].
 
 mod parameters;

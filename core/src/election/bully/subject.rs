@@ -28,6 +28,10 @@ impl Subject for Bully {
         CONDITIONS.to_vec()
     }
 
+    fn roles() -> &'static [&'static str] {
+        crate::election::ROLES
+    }
+
     fn caveats() -> &'static [&'static str] {
         &[
             "Under a partition each side elects a leader of its own: there are no terms and no majorities. With \

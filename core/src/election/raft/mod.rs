@@ -18,6 +18,7 @@
 //! A lost disk is outside of what Raft can bear: a node that forgets its vote may vote twice.
 
 mod leadership;
+mod messages;
 mod parameters;
 mod subject;
 #[cfg(test)]
@@ -26,12 +27,13 @@ mod tests;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Command, Elector, Notice, Reply, Voters};
-use crate::contract::{CommandId, Context, Input, InputOf, Never, NodeId, Protocol, Time, Wire};
+use crate::contract::{CommandId, Context, Input, InputOf, Never, NodeId, Protocol, Time};
 use leadership::Leadership;
 
+pub use messages::{Message, Position, Record, Timer};
 pub use parameters::{Config, Flaw, Parameters};
 
 /// A node that takes part in elections.
@@ -62,81 +64,6 @@ enum Role {
     /// With those who voted for it.
     Candidate(BTreeSet<NodeId>),
     Leader(Leadership),
-}
-
-/// Where an entry stands in a log: the later one wins (5.4.1).
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-pub struct Position {
-    /// The term in which it was written.
-    pub term: u64,
-    /// Its number.
-    pub index: u64,
-}
-
-/// What nodes say to each other. A term is the sender's, unless said otherwise.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-pub enum Message {
-    /// Would you vote for me?
-    RequestPreVote {
-        /// The term that the sender would begin.
-        term: u64,
-        /// Its last log entry.
-        last: Position,
-    },
-    /// Answers a [`RequestPreVote`](Self::RequestPreVote).
-    PreVote {
-        /// The term asked for if granted.
-        term: u64,
-        /// Yes or no.
-        granted: bool,
-    },
-    /// Vote for me.
-    RequestVote {
-        /// The term of the election.
-        term: u64,
-        /// The candidate's last log entry.
-        last: Position,
-    },
-    /// Answers a [`RequestVote`](Self::RequestVote).
-    Vote {
-        /// That of the vote if granted.
-        term: u64,
-        /// Yes or no.
-        granted: bool,
-    },
-    /// I lead.
-    Heartbeat {
-        /// Of the leader.
-        term: u64,
-        /// Counted by the leader.
-        round: u64,
-    },
-    /// Answers a [`Heartbeat`](Self::Heartbeat); with a later term it says that the leader is none any more.
-    HeartbeatAck {
-        /// Of the follower.
-        term: u64,
-        /// Of the heartbeat.
-        round: u64,
-    },
-}
-impl Wire for Message {}
-
-/// What a node waits for.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-pub enum Timer {
-    /// No leader has been heard for a while.
-    Election,
-    /// The next round is due.
-    Heartbeat,
-}
-
-/// What must survive a crash.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
-pub struct Record {
-    /// The latest term seen.
-    pub term: u64,
-    /// Who got this node's vote in it.
-    pub voted_for: Option<NodeId>,
 }
 
 /// A log with so many records is replaced by its last one.

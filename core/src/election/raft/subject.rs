@@ -29,6 +29,10 @@ impl Subject for Raft {
         CONDITIONS.to_vec()
     }
 
+    fn roles() -> &'static [&'static str] {
+        crate::election::ROLES
+    }
+
     fn caveats() -> &'static [&'static str] {
         &[
             "A node that loses its disk forgets its votes: two leaders of one term are possible then.",

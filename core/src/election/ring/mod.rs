@@ -148,7 +148,11 @@ impl Protocol for Ring {
                     self.members_changed(cx);
                 }
             }
-            Input::Message { .. } | Input::Link { .. } | Input::Blob(_) | Input::Full { .. } | Input::Ran { .. } => {}
+            Input::Message { .. }
+            | Input::Link { .. }
+            | Input::Blob(_)
+            | Input::Full { .. }
+            | Input::Ran { .. } => {}
         }
     }
 
@@ -174,7 +178,9 @@ impl Ring {
             }
             Message::Heartbeat => self.on_heartbeat(from, cx),
             Message::Ping if self.stage == Stage::Leading => cx.send(from, Message::Pong),
-            Message::Pong if self.leader == Some(from) && self.stage == Stage::Following => self.await_leader(cx),
+            Message::Pong if self.leader == Some(from) && self.stage == Stage::Following => {
+                self.await_leader(cx)
+            }
             Message::Ping | Message::Pong => {}
         }
     }
@@ -224,10 +230,10 @@ impl Ring {
             return;
         }
         self.pass_on(token, cx);
-        if token.owner > cx.me {
-            self.follow(token.owner, cx);
-        } else {
-            self.object(cx);
+        match self.stage {
+            _ if token.owner > cx.me => self.follow(token.owner, cx),
+            Stage::Leading => self.announce(token.tour, cx),
+            _ => self.object(cx),
         }
     }
 

@@ -2,13 +2,16 @@
 
 use super::{Config, Leg, Message, Parameters, Ring, Stage};
 use crate::contract::{Answer, Check, Dice, Metric, NodeId, Subject};
-use crate::election::{CONDITIONS, Class, Command, ElectionProbe, Elector, Kind, Load, METRICS, PROMISES, Reply};
+use crate::election::{
+    CONDITIONS, Class, Command, ElectionProbe, Elector, Kind, Load, METRICS, PROMISES, Reply,
+};
 
 impl Subject for Ring {
     type Settings = Parameters;
     type Load = Load;
     type Probe = ElectionProbe<Self>;
-    const ABOUT: &'static str = "leader election of Chang and Roberts: the highest name survives a tour of a ring";
+    const ABOUT: &'static str =
+        "leader election of Chang and Roberts: the highest name survives a tour of a ring";
 
     fn config(parameters: &Parameters, nodes: u32) -> Result<Config, String> {
         Config::new(parameters, nodes)
@@ -24,6 +27,10 @@ impl Subject for Ring {
 
     fn conditions() -> Vec<Check> {
         CONDITIONS.to_vec()
+    }
+
+    fn roles() -> &'static [&'static str] {
+        crate::election::ROLES
     }
 
     fn caveats() -> &'static [&'static str] {
@@ -76,9 +83,9 @@ impl Elector for Ring {
         self.stage == Stage::Leading
     }
 
-    /// Three tours: of the name, of the winner, and of a leader that announces itself again. Every node passes each
-    /// on once, trying every other node as often as it may.
+    /// Four tours: of the name, of the winner, and of two leaders that announce themselves again. Every node passes
+    /// each on once, trying every other node as often as it may.
     fn asks_max(config: &Config, nodes: u64) -> u64 {
-        3 * nodes * nodes.saturating_sub(1) * u64::from(config.parameters.attempts)
+        4 * nodes * nodes.saturating_sub(1) * u64::from(config.parameters.attempts)
     }
 }

@@ -34,7 +34,11 @@ pub const METRICS: &[Metric] = &[
         "after the first cut: stable (the leader stayed), live (settled on one in the first half), stuck (none that \
          reaches a majority in the second half) or unstable",
     ),
-    Metric::number("settled_ms", "ms", "from the first cut to the last change of the leader that reaches a majority"),
+    Metric::number(
+        "settled_ms",
+        "ms",
+        "from the first cut to the last change of the leader that reaches a majority",
+    ),
 ];
 
 /// What every election promises.

@@ -3,7 +3,7 @@
 use super::{Bully, Config, Message, Parameters, Stage};
 use crate::contract::{Answer, Check, Dice, Metric, NodeId, Subject};
 use crate::election::{
-    CONDITIONS, Class, Command, ElectionProbe, Elector, Kind, Load, METRICS, PROMISES, Reply,
+    CONDITIONS, Class, Command, ElectionProbe, Elector, Kind, Load, METRICS, PROMISES, ROLES, Reply,
 };
 
 impl Subject for Bully {
@@ -29,7 +29,7 @@ impl Subject for Bully {
     }
 
     fn roles() -> &'static [&'static str] {
-        crate::election::ROLES
+        ROLES
     }
 
     fn caveats() -> &'static [&'static str] {

@@ -3,7 +3,8 @@
 use super::{Config, Message, Parameters, Raft, Role};
 use crate::contract::{Answer, Check, Dice, Metric, NodeId, Subject, Time};
 use crate::election::{
-    CONDITIONS, Class, Command, ElectionProbe, Elector, Kind, Load, METRICS, PROMISES, Reply, TERM_PROMISES,
+    CONDITIONS, Class, Command, ElectionProbe, Elector, Kind, Load, METRICS, PROMISES, ROLES, Reply,
+    TERM_PROMISES,
 };
 
 impl Subject for Raft {
@@ -30,7 +31,7 @@ impl Subject for Raft {
     }
 
     fn roles() -> &'static [&'static str] {
-        crate::election::ROLES
+        ROLES
     }
 
     fn caveats() -> &'static [&'static str] {

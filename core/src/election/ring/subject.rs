@@ -3,7 +3,7 @@
 use super::{Config, Leg, Message, Parameters, Ring, Stage};
 use crate::contract::{Answer, Check, Dice, Metric, NodeId, Subject};
 use crate::election::{
-    CONDITIONS, Class, Command, ElectionProbe, Elector, Kind, Load, METRICS, PROMISES, Reply,
+    CONDITIONS, Class, Command, ElectionProbe, Elector, Kind, Load, METRICS, PROMISES, ROLES, Reply,
 };
 
 impl Subject for Ring {
@@ -30,7 +30,7 @@ impl Subject for Ring {
     }
 
     fn roles() -> &'static [&'static str] {
-        crate::election::ROLES
+        ROLES
     }
 
     fn caveats() -> &'static [&'static str] {

@@ -1,0 +1,8 @@
+//! Elections in simulated worlds: what they cost, how they end under partial partitions, what they promise whatever
+//! happens, and the bugs that the simulator must find.
+
+mod bench;
+mod catalogue;
+mod counts;
+mod planted;
+mod properties;

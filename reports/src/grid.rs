@@ -5,6 +5,8 @@ use serde::Serialize;
 /// Characters on a line of a LaTeX article in \footnotesize, and those that the gap between columns takes.
 const LATEX_LINE: usize = 82;
 const LATEX_COLUMN_GAP: usize = 3;
+/// Columns without room in the terminal that are still named.
+const LEFT_OUT_NAMED: usize = 6;
 
 /// A table to print. Marks are ticks and crosses beside the text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -156,7 +158,13 @@ impl Grid {
             text += &line(&mut row.iter().map(terminal_text));
         }
         if shown < widths.len() {
-            text += &format!("No room for: {}\n", terminal_line(&self.header[shown..].join(", ")));
+            let left = &self.header[shown..];
+            let named = left[..left.len().min(LEFT_OUT_NAMED)].join(", ");
+            let more = match left.len().saturating_sub(LEFT_OUT_NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            text += &format!("No room for: {}{more}\n", terminal_line(&named));
         }
         if !self.note.is_empty() {
             text += &format!("{}\n", terminal_line(&self.note));
@@ -218,7 +226,8 @@ pub(crate) fn latex_text(text: &str) -> String {
             '<' => escaped += "\\(<\\)",
             '>' => escaped += "\\(>\\)",
             '|' => escaped += "\\(|\\)",
-            '"' => escaped += "\\textquotedbl{}",
+            '"' | '”' => escaped += "''",
+            '“' => escaped += "``",
             '[' | ']' => escaped.extend(['{', c, '}']),
             '±' => escaped += "\\(\\pm\\)",
             '×' => escaped += "\\(\\times\\)",

@@ -6,8 +6,10 @@ use crate::summary::{self, Summary, summarise};
 use crate::{Error, Experiment, Result, chart, page, tables, terminal};
 use std::path::{Path, PathBuf};
 
-/// Rows of the results table that a page or a thesis still wants to see.
+/// Rows of the results table that a page still wants to see.
 const RESULT_ROWS_MAX: usize = 200;
+/// Rows that fit on a sheet of paper.
+const PAPER_ROWS_MAX: usize = 45;
 
 /// What was drawn, and from what.
 #[derive(Debug)]
@@ -75,7 +77,8 @@ pub fn render(dir: &Path) -> Result<Rendered> {
 fn latex(experiment: &Experiment, grids: &[Grid]) -> String {
     let names = ["results"].into_iter().chain(experiment.tables.iter().map(|table| table.name.as_str()));
     let label = |name: &str| name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-    let tables = grids.iter().zip(names).map(|(grid, name)| grid.latex(&label(name)));
+    let paper = |grid: &Grid| grid.clone().limited(PAPER_ROWS_MAX, "the CSV files");
+    let tables = grids.iter().zip(names).map(|(grid, name)| paper(grid).latex(&label(name)));
     let head = "% \\input this file; the preamble needs \\usepackage{booktabs}.\n";
     [head.to_owned()].into_iter().chain(tables).collect::<Vec<_>>().join("\n")
 }

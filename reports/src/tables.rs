@@ -118,6 +118,9 @@ pub(crate) fn matrix(index: usize, table: &Table, data: &Data<'_>) -> Result<Gri
     if cell.role == Role::Text {
         note += "The commonest outcome, with the runs that had it of all runs. ";
     }
+    if columns.len() > MATRIX_SIDE_MAX {
+        note += &format!("{MATRIX_SIDE_MAX} of {} columns are shown. ", columns.len());
+    }
     if judged.1 > 0 {
         note += &format!("{} of {} cells are as expected.", judged.0, judged.1);
     }

@@ -124,6 +124,33 @@ fn little_data_is_no_reason_to_fail() {
     }
 }
 
+/// A thousand points: the page stays a page, and says what it leaves out.
+#[test]
+fn a_large_experiment_stays_readable() {
+    let small = fixture::election();
+    let mut large = Experiment { runs: Vec::new(), samples: Vec::new(), ..small.clone() };
+    (large.series, large.spans, large.faults) = Default::default();
+    large.charts.retain(|chart| chart.y != "messages_sent");
+    for point in 0..1000u32 {
+        let runs = small.runs.iter().filter(|run| run.point == point % 12 && run.seed < 3);
+        large.runs.extend(runs.cloned().map(|mut run| {
+            (run.point, run.keys[1]) = (point, format!("{}ms", 100 + point));
+            run
+        }));
+    }
+    large.charts.iter_mut().for_each(|chart| chart.filter.clear());
+    let dir = folder("large");
+    large.write(&dir).unwrap();
+    let rendered = render(&dir).unwrap();
+    let page = std::fs::read_to_string(&rendered.page).unwrap();
+    assert!(page.len() < 3_000_000, "{} bytes", page.len());
+    assert!(
+        page.contains("200 of 1000 rows are shown")
+            && page.contains("The first 60 of 1000 categories are shown.")
+    );
+    assert!(rendered.terminal(100).lines().count() < 150);
+}
+
 #[test]
 fn damage_is_reported_with_file_and_line() {
     let cases = [

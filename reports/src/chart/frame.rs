@@ -8,6 +8,8 @@ pub(super) const WIDTH: f64 = 760.0;
 const PLOT_HEIGHT: f64 = 330.0;
 const MARGIN: f64 = 16.0;
 const LABEL_WIDTH_MAX: f64 = 190.0;
+/// Categories with less room than this for their label are not all labelled.
+const BAND_LABEL_ROOM: f64 = 44.0;
 
 pub(super) const TITLE: Type = Type { size: 15.0, is_bold: true, is_upright: false, ink: BLACK };
 pub(super) const LABEL: Type = Type { size: 12.0, is_bold: false, is_upright: false, ink: BLACK };
@@ -120,14 +122,17 @@ impl Frame {
     }
 
     fn x_axis(&mut self) -> f64 {
-        let room = if self.x.is_banded() { self.band() - 6.0 } else { 80.0 };
-        let every = if self.x.is_banded() { (26.0 / self.band()).ceil().max(1.0) as usize } else { 1 };
+        let widths = self.x.ticks.iter().map(|(_, text)| text_width(text, TICK.size, false));
+        let widest = widths.fold(0.0, f64::max).min(BAND_LABEL_ROOM);
+        let every =
+            if self.x.is_banded() { ((widest + 8.0) / self.band()).ceil().max(1.0) as usize } else { 1 };
+        let room = if self.x.is_banded() { self.band() * every as f64 - 6.0 } else { 80.0 };
         let ticks: Vec<_> = self.x.ticks.iter().step_by(every).cloned().collect();
         let mut lines = 1;
         let mut written_to = f64::MIN;
         for (value, text) in ticks {
             let x = self.point(value, self.y.from()).0;
-            let label = wrap(&text, TICK.size, room * every as f64, 2);
+            let label = wrap(&text, TICK.size, room, 2);
             let half = label.iter().map(|line| text_width(line, TICK.size, false)).fold(0.0, f64::max) / 2.0;
             self.scene.line(&[(x, self.bottom), (x, self.bottom + 4.0)], 1.0, BLACK, &[]);
             let centre = x.min(WIDTH - 4.0 - half);

@@ -7,6 +7,9 @@ use super::scene::{Point, Scene};
 use super::{Group, Plot, with_unit};
 use crate::stats::{Pool, mean, mean_interval};
 
+/// With more points than this on a line, markers would only hide it.
+const MARKERS_MAX: usize = 60;
+
 /// A mean at an x, with its interval's ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Estimate {
@@ -115,7 +118,7 @@ fn draw_lines(frame: &mut Frame, groups: &[Group<'_>], lines: &[Vec<Estimate>], 
         let line = line.iter().filter(|at| visible(frame, at));
         let points: Vec<Point> = line.map(|at| frame.point(at.x, at.mean)).collect();
         frame.scene.line(&points, 2.0, ink(series), dashes(series));
-        if has_markers {
+        if has_markers && points.len() <= MARKERS_MAX {
             points.iter().for_each(|point| marker(&mut frame.scene, series, *point, 3.8));
         }
     }

@@ -59,6 +59,7 @@ pub(crate) struct Scene {
     pub(crate) marks: Vec<Mark>,
 }
 
+const DASHES_MAX: f64 = 1000.0;
 const SVG_SCALE: u32 = 10;
 const PNG_SCALE: u32 = 2;
 const PNG_OVERSAMPLING: u32 = 2;
@@ -80,9 +81,12 @@ impl Scene {
         }
     }
 
-    /// A line whose dashes and gaps alternate over the given lengths; solid without any.
+    /// A line whose dashes and gaps alternate over the given lengths; solid without any, and if there would be
+    /// so many that nobody could see them.
     pub(crate) fn line(&mut self, points: &[Point], width: f64, ink: Ink, dashes: &[f64]) {
-        let pieces = if dashes.is_empty() { vec![points.to_vec()] } else { dash(points, dashes) };
+        let rhythm: f64 = dashes.iter().sum();
+        let is_solid = dashes.is_empty() || length(points) > rhythm * DASHES_MAX;
+        let pieces = if is_solid { vec![points.to_vec()] } else { dash(points, dashes) };
         let pieces = pieces.into_iter().filter(|points| points.len() > 1);
         self.marks.extend(pieces.map(|points| Mark::Line { points, width, ink }));
     }
@@ -218,13 +222,19 @@ fn register_font() -> std::result::Result<(), String> {
     is_registered.then_some(()).ok_or_else(|| "the embedded font is not usable".into())
 }
 
+fn length(points: &[Point]) -> f64 {
+    let distance =
+        |((x0, y0), (x1, y1)): (Point, Point)| ((x1 - x0) * (x1 - x0) + (y1 - y0) * (y1 - y0)).sqrt();
+    points.windows(2).map(|pair| distance((pair[0], pair[1]))).sum()
+}
+
 /// The dashes of a line, each a line of its own, that keep their rhythm around corners.
 fn dash(points: &[Point], lengths: &[f64]) -> Vec<Vec<Point>> {
     let mut pieces = vec![points.first().copied().into_iter().collect::<Vec<_>>()];
     let (mut at, mut left, mut is_down) = (0, lengths[0], true);
     for pair in points.windows(2) {
         let ((x0, y0), (x1, y1)) = (pair[0], pair[1]);
-        let length = ((x1 - x0) * (x1 - x0) + (y1 - y0) * (y1 - y0)).sqrt();
+        let length = length(pair);
         let mut done = 0.0;
         while length - done > left {
             done += left;

@@ -9,7 +9,10 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 
-const FILE_BYTES_MAX: u64 = 2 << 30;
+/// The largest file of data, and of anything that describes them.
+const DATA_BYTES_MAX: u64 = 2 << 30;
+const DESCRIPTION_BYTES_MAX: u64 = 64 << 20;
+const DRAWN_MAX: usize = 1_000;
 const RECORDS_MAX: usize = 10_000_000;
 const COLUMNS_MAX: usize = 2_000;
 const FIELD_BYTES_MAX: usize = 1 << 20;
@@ -126,10 +129,12 @@ impl Experiment {
         Ok(experiment)
     }
 
-    /// Whether the tables fit together: unique columns, one row per point and seed, equal keys within a point,
+    /// Whether the tables fit together: unique columns, charts and tables, one row per point and seed, equal keys within a point,
     /// and nothing that refers to a run that does not exist.
     pub fn check(&self) -> Result<()> {
         self.check_columns()?;
+        check_names(Chart::FILE, self.charts.iter().map(|chart| chart.name.as_str()))?;
+        check_names(Table::FILE, self.tables.iter().map(|table| table.name.as_str()))?;
         let mut seen = BTreeSet::new();
         let mut keys = std::collections::BTreeMap::new();
         let key_count = self.columns_of(&[Role::Key]).count();
@@ -241,6 +246,18 @@ fn parse_run(
     })
 }
 
+fn check_names<'n>(file: &str, names: impl Iterator<Item = &'n str>) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for (index, name) in names.enumerate() {
+        if !seen.insert(name) || index >= DRAWN_MAX {
+            let problem =
+                format!("expected at most {DRAWN_MAX} different names, found `{name}` again or as one more");
+            return Err(Error::record(file, index, problem));
+        }
+    }
+    Ok(())
+}
+
 fn check_refers(
     file: &str,
     runs: &BTreeSet<(u32, u64)>,
@@ -329,8 +346,10 @@ fn read_records(
     };
     let opened = File::open(&path).map_err(Error::io(&path))?;
     let size = opened.metadata().map_err(Error::io(&path))?.len();
-    if size > FILE_BYTES_MAX || header.len() > COLUMNS_MAX {
-        return Err(at(1, format!("expected at most {FILE_BYTES_MAX} bytes and {COLUMNS_MAX} columns")));
+    let is_data = ["runs.csv", Sample::FILE, Series::FILE, Span::FILE].contains(&file);
+    let size_max = if is_data { DATA_BYTES_MAX } else { DESCRIPTION_BYTES_MAX };
+    if size > size_max || header.len() > COLUMNS_MAX {
+        return Err(at(1, format!("expected at most {size_max} bytes and {COLUMNS_MAX} columns")));
     }
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(opened);
     let mut record = csv::StringRecord::new();

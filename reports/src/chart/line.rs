@@ -6,6 +6,7 @@ use super::palette::{GREY, dashes, ink, marker};
 use super::scene::{Point, Scene};
 use super::{Group, Plot, with_unit};
 use crate::stats::{Pool, mean, mean_interval};
+use std::collections::BTreeMap;
 
 /// With more points than this on a line, markers would only hide it.
 const MARKERS_MAX: usize = 60;
@@ -55,7 +56,7 @@ pub(super) fn over_key(plot: &Plot<'_, '_>) -> Scene {
 pub(super) fn over_time(plot: &Plot<'_, '_>) -> Scene {
     let rows = plot.data.experiment.series.iter().filter(|row| row.name == plot.chart.y);
     let end = rows.clone().map(|row| row.t_s).fold(0.0, f64::max);
-    let mut traces: std::collections::BTreeMap<(u32, u64), Vec<(f64, f64)>> = Default::default();
+    let mut traces: BTreeMap<(u32, u64), Vec<(f64, f64)>> = Default::default();
     rows.for_each(|row| traces.entry((row.point, row.seed)).or_default().push((row.t_s, row.value)));
     traces.values_mut().for_each(|trace| trace.sort_by(|a, b| a.0.total_cmp(&b.0)));
     let groups = plot.groups();
@@ -125,8 +126,8 @@ fn draw_lines(frame: &mut Frame, groups: &[Group<'_>], lines: &[Vec<Estimate>], 
 }
 
 fn pools_of<'e>(plot: &Plot<'_, 'e>, group: &Group<'e>, levels: &[&str], metric: &str) -> Vec<Pool> {
-    let by_level = plot.data.by_key(plot.levels_key(), &group.runs);
-    let runs = |level: &str| by_level.iter().find(|(at, _)| *at == level).map_or(&[][..], |(_, runs)| runs);
+    let by_level: BTreeMap<_, _> = plot.data.by_key(plot.levels_key(), &group.runs).into_iter().collect();
+    let runs = |level: &str| by_level.get(level).map_or(&[][..], Vec::as_slice);
     levels.iter().map(|level| plot.data.pool(metric, runs(level))).collect()
 }
 

@@ -63,7 +63,7 @@ const DASHES_MAX: f64 = 1000.0;
 const SVG_SCALE: u32 = 10;
 const PNG_SCALE: u32 = 2;
 const PNG_OVERSAMPLING: u32 = 2;
-/// The embedded font is DejaVu Sans; a reader without it sees one of the same or nearly the same widths.
+/// The embedded font is DejaVu Sans (Bitstream Vera's free licence); a reader of SVG without it sees one of the same or nearly the same widths.
 const FONT: &str = "DejaVu Sans, Verdana, Bitstream Vera Sans, sans-serif";
 /// plotters takes the em as size / 1.24 when it writes SVG.
 const SVG_SIZE_PER_EM: f64 = 1.24;

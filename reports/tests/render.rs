@@ -151,72 +151,69 @@ fn a_large_experiment_stays_readable() {
     assert!(rendered.terminal(100).lines().count() < 150);
 }
 
+/// A file, what to replace in it, by what, and the message that must follow.
+const DAMAGE: [(&str, &str, &str, &str); 16] = [
+    (
+        "runs.csv",
+        "point,protocol",
+        "point,protocols",
+        "runs.csv, line 1: expected the header `point,protocol,",
+    ),
+    (
+        "runs.csv",
+        "\n0,bully,150ms,1,",
+        "\n0,bully,150ms,one,",
+        "runs.csv, line 3: expected a whole number in `seed`, found `one`",
+    ),
+    (
+        "runs.csv",
+        "\n0,bully,150ms,1,",
+        "\n0,bully,150ms,0,",
+        "runs.csv, record 2: point 0 with seed 0 occurs twice",
+    ),
+    ("runs.csv", "\n0,bully,150ms,1,", "\n0,ring,150ms,1,", "runs.csv, record 2: point 0 has other keys"),
+    ("runs.csv", ",holds,", ",perhaps,", "expected `holds` or `violated` in `verdict`, found `perhaps`"),
+    ("samples.csv", "\n0,0,leaderless_ms,", "\n0,0,leaderless_ms,NaN", "samples.csv, line 2: "),
+    (
+        "samples.csv",
+        "\n0,0,leaderless_ms,",
+        "\n77,0,leaderless_ms,",
+        "samples.csv, record 1: point 77 with seed 0 is not in runs.csv",
+    ),
+    (
+        "spans.csv",
+        "from_s,to_s\n",
+        "from_s,to_s\n0,0,a,up,9,1\n",
+        "spans.csv, record 1: expected 0 <= from_s <= to_s",
+    ),
+    ("charts.csv", "leaderless-cdf,cdf", "leaderless-cdf,pie", "charts.csv, line 2: unknown variant `pie`"),
+    (
+        "charts.csv",
+        ",leaderless_ms,",
+        ",leaderles_ms,",
+        "charts.csv, record 1: y: expected a metric, found `leaderles_ms`",
+    ),
+    ("charts.csv", "leaderless-cdf", "../escape", "charts.csv, record 1: name: expected letters"),
+    (
+        "charts.csv",
+        "election.timeout=300ms",
+        "timeout=300ms",
+        "charts.csv, record 1: filter: expected `key=value`",
+    ),
+    (
+        "tables.csv",
+        ",outcome",
+        ",outcomes",
+        "tables.csv, record 1: cell: expected a metric, found `outcomes`",
+    ),
+    ("checks.csv", ",0\n", "\n", "checks.csv, line 3: expected 4 fields, found 3"),
+    ("columns.csv", "messages,metric", "seed,metric", "columns.csv, record 3: column `seed` is"),
+    ("about.csv", "section,key,value\n", "", "about.csv, line 1: expected the header"),
+];
+
 #[test]
 fn damage_is_reported_with_file_and_line() {
-    let cases = [
-        (
-            "runs.csv",
-            "point,protocol",
-            "point,protocols",
-            "runs.csv, line 1: expected the header `point,protocol,",
-        ),
-        (
-            "runs.csv",
-            "\n0,bully,150ms,1,",
-            "\n0,bully,150ms,one,",
-            "runs.csv, line 3: expected a whole number in `seed`, found `one`",
-        ),
-        (
-            "runs.csv",
-            "\n0,bully,150ms,1,",
-            "\n0,bully,150ms,0,",
-            "runs.csv, record 2: point 0 with seed 0 occurs twice",
-        ),
-        ("runs.csv", "\n0,bully,150ms,1,", "\n0,ring,150ms,1,", "runs.csv, record 2: point 0 has other keys"),
-        ("runs.csv", ",holds,", ",perhaps,", "expected `holds` or `violated` in `verdict`, found `perhaps`"),
-        ("samples.csv", "\n0,0,leaderless_ms,", "\n0,0,leaderless_ms,NaN", "samples.csv, line 2: "),
-        (
-            "samples.csv",
-            "\n0,0,leaderless_ms,",
-            "\n77,0,leaderless_ms,",
-            "samples.csv, record 1: point 77 with seed 0 is not in runs.csv",
-        ),
-        (
-            "spans.csv",
-            "from_s,to_s\n",
-            "from_s,to_s\n0,0,a,up,9,1\n",
-            "spans.csv, record 1: expected 0 <= from_s <= to_s",
-        ),
-        (
-            "charts.csv",
-            "leaderless-cdf,cdf",
-            "leaderless-cdf,pie",
-            "charts.csv, line 2: unknown variant `pie`",
-        ),
-        (
-            "charts.csv",
-            ",leaderless_ms,",
-            ",leaderles_ms,",
-            "charts.csv, record 1: y: expected a metric, found `leaderles_ms`",
-        ),
-        ("charts.csv", "leaderless-cdf", "../escape", "charts.csv, record 1: name: expected letters"),
-        (
-            "charts.csv",
-            "election.timeout=300ms",
-            "timeout=300ms",
-            "charts.csv, record 1: filter: expected `key=value`",
-        ),
-        (
-            "tables.csv",
-            ",outcome",
-            ",outcomes",
-            "tables.csv, record 1: cell: expected a metric, found `outcomes`",
-        ),
-        ("checks.csv", ",0\n", "\n", "checks.csv, line 3: expected 4 fields, found 3"),
-        ("columns.csv", "messages,metric", "seed,metric", "columns.csv, record 3: column `seed` is"),
-        ("about.csv", "section,key,value\n", "", "about.csv, line 1: expected the header"),
-    ];
-    for (file, from, to, expected) in cases {
+    for (file, from, to, expected) in DAMAGE {
         let dir = folder("damaged");
         fixture::election().write(&dir).unwrap();
         let text = std::fs::read_to_string(dir.join(file)).unwrap();

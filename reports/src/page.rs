@@ -8,8 +8,11 @@ use crate::summary::Summary;
 use crate::{Error, Experiment, Result};
 use minijinja::{AutoEscape, Environment, context};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
-const VIOLATIONS_MAX: usize = 20;
+const VIOLATIONS_MAX: usize = 30;
+/// So that one check's violations leave room for the others'.
+const VIOLATIONS_PER_CHECK: usize = 5;
 const DETAILS_MAX: usize = 1_000;
 
 /// The page of an experiment, with its grids (results first) and the SVG of each of its charts.
@@ -31,6 +34,7 @@ pub(crate) fn page(
         |key: &str| of(Section::Head).into_iter().find(|row| row.key == key).map_or("", |row| &row.value);
     let facts = of(Section::Head).into_iter().filter(|row| row.key != "title" && row.key != "question");
     let mut grids = grids.iter().map(|grid| Shown { numeric: numeric(grid), grid });
+    let violations = told(&experiment.violations);
     let page = template.and_then(|template| {
         template.render(context! {
             title => if head("title").is_empty() { "Experiment" } else { head("title") },
@@ -42,8 +46,8 @@ pub(crate) fn page(
             matrices => grids.collect::<Vec<_>>(),
             checks => experiment.checks.iter().map(Judged::new).collect::<Vec<_>>(),
             charts => charts(experiment, drawings),
-            violations => experiment.violations.iter().take(VIOLATIONS_MAX).map(seen).collect::<Vec<_>>(),
-            violations_more => experiment.violations.len().saturating_sub(VIOLATIONS_MAX),
+            violations => violations.iter().map(|violation| seen(violation)).collect::<Vec<_>>(),
+            violations_more => experiment.violations.len() - violations.len(),
             details => { let grid = details(experiment, summary); context! { numeric => numeric(&grid), grid => grid } },
             notes => of(Section::Note),
             reproduce => of(Section::Reproduce),
@@ -93,6 +97,17 @@ impl Judged<'_> {
 fn charts(experiment: &Experiment, drawings: &[String]) -> Vec<minijinja::Value> {
     let charts = experiment.charts.iter().zip(drawings);
     charts.map(|(chart, svg)| context! { name => chart.name, caption => chart.caption, svg => svg }).collect()
+}
+
+/// The violations that a page lists: the first few of each check.
+fn told(violations: &[Violation]) -> Vec<&Violation> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut is_early = |violation: &&Violation| {
+        let count = counts.entry(&violation.check).or_default();
+        *count += 1;
+        *count <= VIOLATIONS_PER_CHECK
+    };
+    violations.iter().filter(|violation| is_early(violation)).take(VIOLATIONS_MAX).collect()
 }
 
 fn seen(violation: &Violation) -> minijinja::Value {

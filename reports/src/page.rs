@@ -102,12 +102,15 @@ fn charts(experiment: &Experiment, drawings: &[String]) -> Vec<minijinja::Value>
 /// The violations that a page lists: the first few of each check.
 fn told(violations: &[Violation]) -> Vec<&Violation> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut is_early = |violation: &&Violation| {
+    let mut listed = Vec::new();
+    for violation in violations {
         let count = counts.entry(&violation.check).or_default();
         *count += 1;
-        *count <= VIOLATIONS_PER_CHECK
-    };
-    violations.iter().filter(|violation| is_early(violation)).take(VIOLATIONS_MAX).collect()
+        if *count <= VIOLATIONS_PER_CHECK && listed.len() < VIOLATIONS_MAX {
+            listed.push(violation);
+        }
+    }
+    listed
 }
 
 fn seen(violation: &Violation) -> minijinja::Value {

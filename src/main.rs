@@ -1,2 +1,7 @@
-//! The `seedbed` command.
-fn main() {}
+//! The `seedbed` command with our own protocols.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    seedbed::cli().run()
+}

@@ -1,4 +1,5 @@
 //! What to run: the scenario format, workloads, sweeps and engines.
 
 pub mod format;
+pub mod run;
 pub mod scenario;

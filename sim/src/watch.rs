@@ -47,52 +47,53 @@ pub trait Watch<P: Protocol> {
 /// Looks at nothing.
 impl<P: Protocol> Watch<P> for () {}
 
+/// Forwards every method to each of some others.
+macro_rules! forward {
+    ($self:ident: $($to:expr),+) => {
+        fn sent(&mut $self, world: &World<P>, from: NodeId, to: NodeId, ordinal: u64, message: &P::Message) {
+            $($to.sent(world, from, to, ordinal, message);)+
+        }
+        fn delivered(&mut $self, world: &World<P>, from: NodeId, to: NodeId, message: &P::Message) {
+            $($to.delivered(world, from, to, message);)+
+        }
+        fn dropped(&mut $self, world: &World<P>, from: NodeId, to: NodeId, why: Drop) {
+            $($to.dropped(world, from, to, why);)+
+        }
+        fn timer(&mut $self, world: &World<P>, node: NodeId, timer: &P::Timer) {
+            $($to.timer(world, node, timer);)+
+        }
+        fn command(&mut $self, world: &World<P>, node: NodeId, id: CommandId, command: &P::Command) {
+            $($to.command(world, node, id, command);)+
+        }
+        fn notice(&mut $self, world: &World<P>, node: NodeId, notice: &P::Notice) {
+            $($to.notice(world, node, notice);)+
+        }
+        fn reply(&mut $self, world: &World<P>, node: NodeId, id: CommandId, reply: &P::Reply) {
+            $($to.reply(world, node, id, reply);)+
+        }
+        fn refused(&mut $self, world: &World<P>, node: NodeId, id: CommandId) {
+            $($to.refused(world, node, id);)+
+        }
+        fn up(&mut $self, world: &World<P>, node: NodeId, life: Life) {
+            $($to.up(world, node, life);)+
+        }
+        fn down(&mut $self, world: &World<P>, node: NodeId, why: Down) {
+            $($to.down(world, node, why);)+
+        }
+        fn fault(&mut $self, world: &World<P>, action: &Action) {
+            $($to.fault(world, action);)+
+        }
+    };
+}
+
+/// Looks on for a while.
+impl<P: Protocol, W: Watch<P>> Watch<P> for &mut W {
+    forward! { self: (**self) }
+}
+
 /// Both look on.
 impl<P: Protocol, A: Watch<P>, B: Watch<P>> Watch<P> for (A, B) {
-    fn sent(&mut self, world: &World<P>, from: NodeId, to: NodeId, ordinal: u64, message: &P::Message) {
-        self.0.sent(world, from, to, ordinal, message);
-        self.1.sent(world, from, to, ordinal, message);
-    }
-    fn delivered(&mut self, world: &World<P>, from: NodeId, to: NodeId, message: &P::Message) {
-        self.0.delivered(world, from, to, message);
-        self.1.delivered(world, from, to, message);
-    }
-    fn dropped(&mut self, world: &World<P>, from: NodeId, to: NodeId, why: Drop) {
-        self.0.dropped(world, from, to, why);
-        self.1.dropped(world, from, to, why);
-    }
-    fn timer(&mut self, world: &World<P>, node: NodeId, timer: &P::Timer) {
-        self.0.timer(world, node, timer);
-        self.1.timer(world, node, timer);
-    }
-    fn command(&mut self, world: &World<P>, node: NodeId, id: CommandId, command: &P::Command) {
-        self.0.command(world, node, id, command);
-        self.1.command(world, node, id, command);
-    }
-    fn notice(&mut self, world: &World<P>, node: NodeId, notice: &P::Notice) {
-        self.0.notice(world, node, notice);
-        self.1.notice(world, node, notice);
-    }
-    fn reply(&mut self, world: &World<P>, node: NodeId, id: CommandId, reply: &P::Reply) {
-        self.0.reply(world, node, id, reply);
-        self.1.reply(world, node, id, reply);
-    }
-    fn refused(&mut self, world: &World<P>, node: NodeId, id: CommandId) {
-        self.0.refused(world, node, id);
-        self.1.refused(world, node, id);
-    }
-    fn up(&mut self, world: &World<P>, node: NodeId, life: Life) {
-        self.0.up(world, node, life);
-        self.1.up(world, node, life);
-    }
-    fn down(&mut self, world: &World<P>, node: NodeId, why: Down) {
-        self.0.down(world, node, why);
-        self.1.down(world, node, why);
-    }
-    fn fault(&mut self, world: &World<P>, action: &Action) {
-        self.0.fault(world, action);
-        self.1.fault(world, action);
-    }
+    forward! { self: self.0, self.1 }
 }
 
 /// Why a message did not arrive.

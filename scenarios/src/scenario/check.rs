@@ -79,6 +79,12 @@ impl Check {
         }
     }
 
+    /// Whether it is meant for this protocol.
+    #[must_use]
+    pub fn is_for(&self, protocol: &str) -> bool {
+        self.protocol.is_empty() || self.protocol.iter().any(|name| name.value == protocol)
+    }
+
     /// What it asks.
     #[must_use]
     pub fn rule(&self) -> Option<Rule> {
@@ -160,7 +166,8 @@ impl FromStr for Threshold {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = COMPARISONS.into_iter().find_map(|(sign, comparison)| Some((text.split_once(sign)?, comparison)));
+        let found =
+            COMPARISONS.into_iter().find_map(|(sign, comparison)| Some((text.split_once(sign)?, comparison)));
         let ((metric, bound), comparison) = found.ok_or("there is no comparison in it")?;
         let metric = metric.trim();
         if metric.is_empty() || metric.contains(char::is_whitespace) {
@@ -188,9 +195,14 @@ mod tests {
 
     #[test]
     fn thresholds_read_and_compare() {
-        for (text, at_the_bound) in
-            [("a < 5", false), ("a<=5", true), ("a.p95 >= 5", true), ("a > 5", false), ("a == 5", true), ("a != 5", false)]
-        {
+        for (text, at_the_bound) in [
+            ("a < 5", false),
+            ("a<=5", true),
+            ("a.p95 >= 5", true),
+            ("a > 5", false),
+            ("a == 5", true),
+            ("a != 5", false),
+        ] {
             let threshold: Threshold = text.parse().unwrap();
             assert_eq!(threshold.holds(5.0), at_the_bound, "{text}");
             assert_eq!(threshold.to_string().parse::<Threshold>().unwrap(), threshold);

@@ -221,7 +221,9 @@ impl What {
         match self {
             Self::Crash { target, disk } => Kind::Crash(target.value.clone(), disk.loss()),
             Self::Pause { target } => Kind::Pause(target.value.clone()),
-            Self::Partition { sides } => Kind::Partition(sides.iter().map(|side| side.value.clone()).collect()),
+            Self::Partition { sides } => {
+                Kind::Partition(sides.iter().map(|side| side.value.clone()).collect())
+            }
             Self::Cut { from, to, both } => links(from, to, *both, Disturbance::Cut),
             Self::Lossy { from, to, both, loss } => links(from, to, *both, Disturbance::Loss(loss.parts())),
             Self::Slow { from, to, both, by } => links(from, to, *both, Disturbance::Delay(*by)),

@@ -15,7 +15,7 @@ use seedbed_sim::law::Spec;
 
 pub use check::{Check, Comparison, Expect, Rule, Threshold};
 pub use fault::{Fault, What};
-pub use network::{BurstSpec, Exception, NetworkSpec, ReorderSpec, Reading};
+pub use network::{BurstSpec, Exception, NetworkSpec, Reading, ReorderSpec};
 pub use report::{ChartSpec, Kind, TableSpec};
 pub use workload::{Arrivals, Workload};
 

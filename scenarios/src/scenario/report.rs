@@ -92,7 +92,9 @@ impl ChartSpec {
     /// As the reports crate draws it.
     #[must_use]
     pub fn chart(&self) -> reports::Chart {
-        let text = |text: &Option<Spanned<String>>| text.as_ref().map_or_else(String::new, |text| text.value.clone());
+        let text = |text: &Option<Spanned<String>>| {
+            text.as_ref().map_or_else(String::new, |text| text.value.clone())
+        };
         let list = |items: Vec<String>| items.join(";");
         reports::Chart {
             name: self.name.value.clone(),

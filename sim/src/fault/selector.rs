@@ -116,6 +116,29 @@ impl Selector {
         }
     }
 
+    /// The nodes it means at every moment; none if that changes.
+    #[must_use]
+    pub fn fixed<'a>(&self, nodes: u32, region: &dyn Fn(NodeId) -> &'a str) -> Option<Vec<NodeId>> {
+        let keep = |is_meant: &dyn Fn(NodeId) -> bool| {
+            (0..nodes).map(NodeId).filter(|&node| is_meant(node)).collect()
+        };
+        match self {
+            Self::Index(index) => Some(keep(&|node| node.0 == *index)),
+            Self::All => Some(keep(&|_| true)),
+            Self::Region(name) => Some(keep(&|node| region(node) == name)),
+            Self::Except(inner) => {
+                let out = inner.fixed(nodes, region)?;
+                Some(keep(&|node| out.binary_search(&node).is_err()))
+            }
+            Self::Union(parts) => {
+                let parts: Vec<_> =
+                    parts.iter().map(|part| part.fixed(nodes, region)).collect::<Option<_>>()?;
+                Some(keep(&|node| parts.iter().any(|part: &Vec<NodeId>| part.binary_search(&node).is_ok())))
+            }
+            _ => None,
+        }
+    }
+
     /// The roles it names.
     #[must_use]
     pub fn roles(&self) -> Vec<&str> {

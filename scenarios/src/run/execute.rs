@@ -1,0 +1,208 @@
+//! One run: a world, its clients and its observer, from the first moment to the last.
+
+use std::sync::Arc;
+
+use seedbed_core::contract::{Duration, Findings, Keys, Observation, Probe, Subject, Time};
+use seedbed_sim::fault::{Schedule, Timed};
+use seedbed_sim::{Services, Setup, Watch, World};
+
+use super::clients::Clients;
+use super::log::{EventLog, Logger};
+use super::observer::Observer;
+use super::prepare::Plan;
+use crate::scenario::Rule;
+
+/// How one run differs from the usual.
+#[derive(Debug, Default)]
+pub struct Options<'a> {
+    /// Exactly these faults, instead of what the scenario's generators come to.
+    pub faults: Option<Vec<Timed>>,
+    /// Every event in a line.
+    pub log: Option<&'a mut EventLog>,
+    /// The digest takes in the contents of messages, too.
+    pub audit: bool,
+}
+
+/// What one run came to.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// The fingerprint of all that happened.
+    pub digest: u64,
+    /// Metrics, samples, timeline and broken promises.
+    pub findings: Findings,
+    /// Broken rules: the index of the rule, when, and what was seen.
+    pub broken: Vec<Broken>,
+    /// The faults that struck.
+    pub faults: Vec<Timed>,
+    /// When the run was over.
+    pub end: Time,
+}
+
+/// A rule that did not hold.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Broken {
+    /// Its index among the rules of the point.
+    pub rule: usize,
+    /// When it was seen; none if it concerns the whole run.
+    pub at: Option<Time>,
+    /// What was seen.
+    pub message: String,
+}
+
+/// A scenario at one point, ready to run with any seed.
+pub trait Ready: Send + Sync {
+    /// Runs it.
+    fn run(&self, seed: u64, options: Options<'_>) -> Outcome;
+    /// What must hold.
+    fn rules(&self) -> &[Rule];
+}
+
+/// A scenario at one point, for one protocol.
+pub(super) struct Prepared<P: Subject> {
+    config: Arc<P::Config>,
+    load: P::Load,
+    plan: Plan,
+}
+
+impl<P: Subject> Prepared<P> {
+    pub(super) fn new(config: P::Config, load: P::Load, plan: Plan) -> Self {
+        Self { config: Arc::new(config), load, plan }
+    }
+
+    /// The world and its observer, before the first moment.
+    fn begin(&self, seed: u64, options: &mut Options<'_>) -> (World<P>, Observer<P>) {
+        let keys = Keys::from_seed(seed);
+        let setup = Setup { seed, is_audit: options.audit, ..self.plan.setup.clone() };
+        let nodes = setup.nodes;
+        let mut world = World::new(self.config.clone(), setup, Services::registered());
+        world.set_faults(match options.faults.take() {
+            Some(list) => Schedule::concrete(list),
+            None => Schedule::new(self.plan.generators.clone(), &keys),
+        });
+        let observer = Observer {
+            probe: P::Probe::new(&self.config, nodes),
+            findings: Findings::default(),
+            clients: self.plan.clients.as_ref().map(|plan| Clients::new(plan, &keys)),
+        };
+        (world, observer)
+    }
+}
+
+impl<P: Subject> Ready for Prepared<P> {
+    fn rules(&self) -> &[Rule] {
+        &self.plan.rules
+    }
+
+    fn run(&self, seed: u64, mut options: Options<'_>) -> Outcome {
+        let (world, observer) = self.begin(seed, &mut options);
+        let run = Run { prepared: self, world, observer, broken: Vec::new() };
+        match options.log {
+            None => run.to_the_end(&mut ()),
+            Some(log) => run.to_the_end(&mut Logger::new(log)),
+        }
+    }
+}
+
+/// A run under way.
+struct Run<'a, P: Subject> {
+    prepared: &'a Prepared<P>,
+    world: World<P>,
+    observer: Observer<P>,
+    broken: Vec<Broken>,
+}
+
+impl<P: Subject> Run<'_, P> {
+    fn to_the_end(mut self, log: &mut impl Watch<P>) -> Outcome {
+        let plan = &self.prepared.plan;
+        let rules: Vec<(usize, &Rule)> = plan.rules.iter().enumerate().collect();
+        let mut always: Vec<(usize, &str, Time)> = Vec::new();
+        let mut eventually: Vec<(usize, &str, Duration)> = Vec::new();
+        for (index, rule) in rules {
+            match rule {
+                Rule::Always(name, from) => always.push((index, name, Time::ZERO + *from)),
+                Rule::Eventually(name, within) => eventually.push((index, name, within.unwrap_or(plan.heal))),
+                Rule::Promise(_) | Rule::Metric(_) => {}
+            }
+        }
+        self.world.start(&mut (&mut self.observer, &mut *log));
+        let healing = Time::ZERO + plan.duration;
+        self.until(healing, log, &mut |run| run.check_always(&mut always));
+        if !plan.heal.is_zero() {
+            self.world.heal(&mut (&mut self.observer, &mut *log));
+            self.observer.observe(Observation::Healed, &self.world);
+            let mut check = |run: &mut Self| {
+                run.check_always(&mut always);
+                let (probe, world) = (&run.observer.probe, &run.world);
+                eventually.retain(|(_, name, within)| {
+                    world.now().since(healing) > *within || !probe.holds(name, world)
+                });
+            };
+            check(&mut self);
+            self.until(healing + plan.heal, log, &mut check);
+            for (rule, name, within) in eventually {
+                let message = format!("{name} did not come to hold within {within} of healing");
+                self.broken.push(Broken { rule, at: Some(healing + within), message });
+            }
+        }
+        self.finish()
+    }
+
+    /// Goes on until `limit`; calls `after` after every event.
+    fn until(&mut self, limit: Time, log: &mut impl Watch<P>, after: &mut dyn FnMut(&mut Self)) {
+        loop {
+            let next = self.observer.clients.as_ref().map_or(Time::MAX, Clients::next);
+            // Clients act before events of the same moment.
+            if next < limit
+                && next <= self.world.now()
+                && let Some(mut clients) = self.observer.clients.take()
+            {
+                clients.act(&self.prepared.load, &mut self.world);
+                self.observer.clients = Some(clients);
+                continue;
+            }
+            let stop = next.min(limit);
+            let went_on = self.world.advance(stop, &mut (&mut self.observer, &mut *log));
+            if went_on {
+                after(self);
+            } else if stop == limit {
+                return;
+            }
+        }
+    }
+
+    /// Conditions that must always hold are looked at until they are first broken.
+    fn check_always(&mut self, always: &mut Vec<(usize, &str, Time)>) {
+        let (probe, world, broken) = (&self.observer.probe, &self.world, &mut self.broken);
+        always.retain(|(rule, name, from)| {
+            let holds = world.now() < *from || probe.holds(name, world);
+            if !holds {
+                let message = format!("{name} does not hold");
+                broken.push(Broken { rule: *rule, at: Some(world.now()), message });
+            }
+            holds
+        });
+    }
+
+    fn finish(mut self) -> Outcome {
+        self.observer.observe(Observation::End, &self.world);
+        let Observer { mut findings, clients, .. } = self.observer;
+        if let Some(clients) = clients {
+            clients.finish(&mut findings);
+        }
+        let (traffic, tally) = (self.world.traffic(), self.world.tally());
+        findings.number("sent", traffic.sent as f64);
+        findings.number("delivered", traffic.delivered as f64);
+        let dropped = traffic.lost + traffic.cut + traffic.overflowed + traffic.damaged + traffic.unheard;
+        findings.number("dropped", dropped as f64);
+        findings.number("crashes", tally.crashes as f64);
+        findings.number("halts", tally.halts as f64);
+        findings.number("records_lost", tally.records_lost as f64);
+        Outcome {
+            digest: self.world.digest(),
+            broken: self.broken,
+            faults: self.world.fault_trace().to_vec(),
+            end: self.world.now(),
+            findings,
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! All points with all seeds, over all cores; what they came to, as tables.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+use seedbed_core::contract::Time;
+use seedbed_reports as reports;
+
+use super::execute::{Broken, Options, Outcome};
+use super::metrics::figure;
+use super::plan::{Experiment, Point};
+use super::{tables, timeline};
+use crate::scenario::{Expect, Rule};
+
+/// The most values of one metric that are kept of one run: of more, every second, third, ... is kept.
+const SAMPLES_MAX: usize = 10_000;
+
+/// One run to be done.
+#[derive(Clone, Copy, Debug)]
+pub struct Job {
+    /// Which point.
+    pub point: usize,
+    /// Which seed.
+    pub seed: u64,
+}
+
+/// What an experiment came to.
+#[derive(Debug)]
+pub struct Results {
+    /// All tables.
+    pub tables: reports::Experiment,
+    /// How many runs there were, and how many of them broke a check.
+    pub tally: Tally,
+}
+
+/// Counts over an experiment.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Tally {
+    /// Runs done.
+    pub runs: usize,
+    /// Runs in which some check did not hold.
+    pub broken_runs: usize,
+    /// Checks that do not come out as expected.
+    pub broken_checks: usize,
+}
+
+/// What one run adds to the tables.
+pub(super) struct Row {
+    pub(super) run: reports::Run,
+    pub(super) samples: Vec<reports::Sample>,
+    pub(super) spans: Vec<reports::Span>,
+    pub(super) faults: Vec<reports::Fault>,
+    pub(super) violations: Vec<reports::Violation>,
+    /// For each rule of the point whether it held; none if it is not meant for the point.
+    pub(super) held: Vec<Option<bool>>,
+}
+
+/// Runs everything on the current thread pool; `progress` is told how many runs are done.
+#[must_use]
+pub fn run_all(experiment: &Experiment, progress: &(dyn Fn(usize) + Sync)) -> Results {
+    let jobs: Vec<Job> = (0..experiment.points.len())
+        .flat_map(|point| experiment.seeds.clone().map(move |seed| Job { point, seed }))
+        .collect();
+    let done = AtomicUsize::new(0);
+    let rows: Vec<Row> = jobs
+        .par_iter()
+        .with_max_len(1)
+        .map(|&job| {
+            let row = run_one(experiment, job);
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1);
+            row
+        })
+        .collect();
+    tables::assemble(experiment, rows)
+}
+
+fn run_one(experiment: &Experiment, job: Job) -> Row {
+    let point = &experiment.points[job.point];
+    let run = AssertUnwindSafe(|| point.ready.run(job.seed, Options::default()));
+    let (outcome, panic) = match catch_unwind(run) {
+        Ok(outcome) => (outcome, None),
+        Err(panic) => (Outcome::default(), Some(message_of(&*panic))),
+    };
+    let (broken, held) = judge(experiment, point, &outcome, panic.is_some());
+    row(experiment, job, outcome, broken, held, panic)
+}
+
+/// What one run came to, judged by the checks of its point.
+#[derive(Debug)]
+pub struct Judgement {
+    digest: u64,
+    figures: Vec<(String, String)>,
+    /// Each check with what was seen against it, and whether that is as expected.
+    checks: Vec<(String, Vec<Broken>, bool)>,
+}
+
+impl Experiment {
+    /// Judges one run of one of its points.
+    #[must_use]
+    pub fn judge(&self, point: &Point, outcome: &Outcome) -> Judgement {
+        let (broken, held) = judge(self, point, outcome, false);
+        let names = self.columns.iter().flat_map(|column| column.rows());
+        let names = names.filter(|row| row.role != reports::Role::Sample).map(|row| row.name);
+        let values =
+            self.columns.iter().flat_map(|column| column.values(outcome)).map(|value| value.to_string());
+        let checks = point.checks.iter().zip(held).enumerate().filter_map(|(index, (check, held))| {
+            let seen = broken.iter().filter(|broken| broken.rule == index).cloned().collect();
+            // A flaw that must be seen need not be seen in every run.
+            Some((check.label.clone(), seen, held? || check.expect == Expect::Violated))
+        });
+        Judgement { digest: outcome.digest, figures: names.zip(values).collect(), checks: checks.collect() }
+    }
+}
+
+impl Judgement {
+    /// Whether every check came out as expected.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.checks.iter().all(|(.., holds)| *holds)
+    }
+}
+
+/// Digest, figures and checks, a line each.
+impl fmt::Display for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "digest {:016x}", self.digest)?;
+        let width = self.figures.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        for (name, value) in self.figures.iter().filter(|(_, value)| !value.is_empty()) {
+            writeln!(f, "{name:<width$}  {value}")?;
+        }
+        for (label, seen, holds) in &self.checks {
+            writeln!(f, "{} {label}", if *holds { '\u{2713}' } else { '\u{2717}' })?;
+            for broken in seen {
+                let at = broken.at.map_or_else(String::new, |at| format!("{at}: "));
+                writeln!(f, "    {at}{}", broken.message)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a panic said.
+fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".into())
+}
+
+/// Which rules did not hold, with what was seen; and for each rule whether it held.
+fn judge(
+    experiment: &Experiment,
+    point: &Point,
+    outcome: &Outcome,
+    panicked: bool,
+) -> (Vec<Broken>, Vec<Option<bool>>) {
+    let mut broken = outcome.broken.clone();
+    for (index, rule) in point.ready.rules().iter().enumerate() {
+        match rule {
+            Rule::Promise(name) => {
+                let seen = outcome.findings.violations.iter().filter(|violation| violation.check == name);
+                broken.extend(seen.map(|violation| Broken {
+                    rule: index,
+                    at: Some(violation.at),
+                    message: violation.message.clone(),
+                }));
+            }
+            Rule::Metric(threshold) => {
+                // What is undefined breaks no bound: a run without an interval has no 95th percentile of it.
+                let seen = figure(&experiment.columns, outcome, &threshold.metric);
+                if let Some(seen) = seen.filter(|seen| !threshold.holds(*seen)) {
+                    broken.push(Broken {
+                        rule: index,
+                        at: None,
+                        message: format!("{} is {seen}", threshold.metric),
+                    });
+                }
+            }
+            Rule::Always(..) | Rule::Eventually(..) => {}
+        }
+    }
+    let held = point.checks.iter().enumerate().map(|(index, check)| {
+        (check.applies && !panicked).then(|| broken.iter().all(|broken| broken.rule != index))
+    });
+    let held = held.collect();
+    broken.retain(|broken| point.checks.get(broken.rule).is_some_and(|check| check.applies));
+    (broken, held)
+}
+
+fn row(
+    experiment: &Experiment,
+    job: Job,
+    outcome: Outcome,
+    broken: Vec<Broken>,
+    held: Vec<Option<bool>>,
+    panic: Option<String>,
+) -> Row {
+    let point = &experiment.points[job.point];
+    let (index, seed) = (job.point as u32, job.seed);
+    let must_hold = |broken: &&Broken| point.checks[broken.rule].expect == Expect::Holds;
+    let mut violated: Vec<String> =
+        broken.iter().filter(must_hold).map(|broken| point.checks[broken.rule].label.clone()).collect();
+    violated.dedup();
+    violated.extend(panic.as_ref().map(|_| PANIC.to_owned()));
+    let command = tables::replay_command(experiment, point, seed);
+    let violation = |check: String, at: Option<Time>, message: String| reports::Violation {
+        check,
+        point: index,
+        seed,
+        at_s: at.map(seconds),
+        message,
+        command: command.clone(),
+    };
+    let mut violations: Vec<_> = broken
+        .iter()
+        .filter(must_hold)
+        .map(|broken| violation(point.checks[broken.rule].label.clone(), broken.at, broken.message.clone()))
+        .collect();
+    violations.extend(panic.map(|message| violation(PANIC.into(), None, message)));
+    // A timeline shows one run of each point: the first.
+    let is_first = seed == experiment.seeds.start;
+    let samples = outcome.findings.samples.iter().flat_map(|(metric, values)| {
+        let step = values.len().div_ceil(SAMPLES_MAX).max(1);
+        values.iter().step_by(step).filter(|value| value.is_finite()).map(|&value| reports::Sample {
+            point: index,
+            seed,
+            metric: (*metric).into(),
+            value,
+        })
+    });
+    Row {
+        samples: samples.collect(),
+        spans: if is_first { timeline::spans(index, seed, &outcome) } else { Vec::new() },
+        faults: if is_first { timeline::faults(index, seed, &outcome) } else { Vec::new() },
+        run: reports::Run {
+            point: index,
+            keys: point.labels.iter().map(|(_, label)| label.clone()).collect(),
+            seed,
+            digest: format!("{:016x}", outcome.digest),
+            verdict: if violated.is_empty() { reports::Verdict::Holds } else { reports::Verdict::Violated },
+            violated,
+            values: experiment.columns.iter().flat_map(|column| column.values(&outcome)).collect(),
+        },
+        violations,
+        held,
+    }
+}
+
+/// What a run that panicked has violated: every run is to end without.
+pub(super) const PANIC: &str = "no-panic";
+
+pub(super) fn seconds(at: Time) -> f64 {
+    at.since(Time::ZERO).as_secs_f64()
+}

@@ -1,0 +1,19 @@
+//! Runs a scenario: every point of its sweep with every seed.
+
+mod clients;
+mod execute;
+mod experiment;
+mod log;
+mod metrics;
+mod observer;
+mod plan;
+mod prepare;
+mod registry;
+mod tables;
+mod timeline;
+
+pub use execute::{Broken, Options, Outcome, Ready};
+pub use experiment::{Job, Judgement, Results, Tally, run_all};
+pub use log::EventLog;
+pub use plan::{Experiment, Point, Request, Seeds};
+pub use registry::{Entry, Registry};

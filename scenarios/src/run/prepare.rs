@@ -1,0 +1,353 @@
+//! From what a person wrote to what a world is made of; everything that can be wrong is found here, before a run.
+
+use seedbed_core::contract::Duration;
+use seedbed_core::settings::{Problem, Problems, Span, Spanned};
+use seedbed_reports::sample_columns;
+use seedbed_sim::clock::Clocks;
+use seedbed_sim::fault::{Generator, Selector};
+use seedbed_sim::law::{Files, Law, Spec};
+use seedbed_sim::network::{Link, Network};
+use seedbed_sim::topology::Matrix;
+use seedbed_sim::{DiskModel, Setup};
+
+use super::metrics::{self, Column};
+use super::registry::Entry;
+use crate::scenario::{Arrivals, Rule, Scenario, Ties};
+
+/// A scenario at one point of its sweep, checked and ready.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) setup: Setup,
+    pub(super) generators: Vec<Generator>,
+    pub(super) duration: Duration,
+    pub(super) heal: Duration,
+    pub(super) rules: Vec<Rule>,
+    pub(super) clients: Option<ClientPlan>,
+}
+
+/// The workload, ready.
+#[derive(Clone, Debug)]
+pub(super) struct ClientPlan {
+    pub(super) arrivals: ArrivalPlan,
+    pub(super) to: Selector,
+    pub(super) access: Option<Law>,
+    pub(super) loss: u64,
+    pub(super) timeout: Duration,
+    pub(super) start: Duration,
+    pub(super) stop: Duration,
+    pub(super) count: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum ArrivalPlan {
+    Open(Law),
+    Trace(Vec<Duration>),
+    Closed(u32, Law),
+}
+
+/// Collects problems while values are built.
+struct Builder<'a> {
+    files: &'a dyn Files,
+    problems: Problems,
+}
+
+pub(super) fn prepare(scenario: &Scenario, entry: &dyn Entry, files: &dyn Files) -> Result<Plan, Problems> {
+    let mut builder = Builder { files, problems: Problems::default() };
+    let (network, regions) = builder.network(scenario);
+    let generators = builder.faults(scenario, entry, &regions);
+    let rules = builder.rules(scenario, entry);
+    let clients = builder.clients(scenario, entry, &regions);
+    let plan = builder.setup(scenario, network).map(|setup| Plan {
+        setup,
+        generators,
+        duration: scenario.run.duration,
+        heal: scenario.run.heal,
+        rules,
+        clients,
+    });
+    match plan {
+        Some(plan) if builder.problems.is_empty() => Ok(plan),
+        _ => Err(builder.problems),
+    }
+}
+
+impl Builder<'_> {
+    fn law(&mut self, spec: Option<&Spec>) -> Option<Law> {
+        self.checked(spec?.build(self.files), Span::default())
+    }
+
+    fn checked<T>(&mut self, built: Result<T, impl ToString>, span: Span) -> Option<T> {
+        built.map_err(|error| self.problems.push(Problem::new(span, error.to_string()))).ok()
+    }
+
+    fn setup(&mut self, scenario: &Scenario, network: Option<Network>) -> Option<Setup> {
+        let (disk, clocks) = (&scenario.disk, &scenario.clocks);
+        Some(Setup {
+            nodes: scenario.cluster.nodes,
+            seed: 0,
+            network: network?,
+            disk: DiskModel {
+                write: self.law(disk.write.as_ref()),
+                sync: self.law(disk.sync.as_ref()),
+                throughput: disk.throughput.map(|rate| rate.0 / 8),
+                capacity: disk.capacity.map(|bytes| bytes.0),
+                is_blocking: disk.blocking,
+                sync_error: disk.sync_error.parts(),
+            },
+            clocks: Clocks {
+                skew: self.law(clocks.skew.as_ref()),
+                drift_ppb: u64::from(clocks.drift_ppm) * 1000,
+            },
+            step_cost: self.law(scenario.cpu.step.as_ref()),
+            start: self.law(scenario.cluster.start.as_ref()),
+            is_wire: scenario.run.wire,
+            is_audit: false,
+            shuffles_ties: scenario.run.ties == Ties::Keyed,
+            hints: scenario.network.hints,
+        })
+    }
+
+    fn network(&mut self, scenario: &Scenario) -> (Option<Network>, Vec<String>) {
+        let spec = &scenario.network;
+        let Some(usual) = self.checked(spec.link(self.files), Span::default()) else {
+            return (None, Vec::new());
+        };
+        let (mut network, regions) = match &spec.map {
+            None => {
+                for named in spec.regions.iter().chain(&scenario.cluster.place) {
+                    let problem = Problem::new(named.span, "there are no regions without a `network.map`");
+                    self.problems.push(problem);
+                }
+                (Network::uniform(usual.clone()), Vec::new())
+            }
+            Some(map) => match self.regions(scenario, map, &usual) {
+                None => return (None, Vec::new()),
+                Some(found) => found,
+            },
+        };
+        for exception in &spec.link {
+            let ends = [&exception.from, &exception.to];
+            let mut sides = ends.map(|end| self.fixed(end, scenario.cluster.nodes, &network, &regions));
+            let Some(link) = self.checked(exception.link(&usual, self.files), exception.from.span) else {
+                continue;
+            };
+            for _ in 0..if exception.both { 2 } else { 1 } {
+                for &from in &sides[0] {
+                    for &to in sides[1].iter().filter(|to| **to != from) {
+                        network = network.with_exception(from, to, link.clone());
+                    }
+                }
+                sides.reverse();
+            }
+        }
+        (Some(network), regions)
+    }
+
+    fn regions(
+        &mut self,
+        scenario: &Scenario,
+        map: &Spanned<String>,
+        usual: &Link,
+    ) -> Option<(Network, Vec<String>)> {
+        let text = self.checked(self.files.read(map), map.span)?;
+        let matrix = Matrix::parse(map, &text).map_err(|error| format!("{}: {error}", map.value));
+        let matrix = self.checked(matrix, map.span)?;
+        let names: Vec<&str> = matrix.regions.iter().map(String::as_str).collect();
+        let mut index = |name: &Spanned<String>, among: &[&str]| {
+            let found = among.iter().position(|known| *known == name.value);
+            if found.is_none() {
+                self.problems.push(Problem::unknown(name.span, "region", name, among.iter().copied()));
+            }
+            found
+        };
+        let used: Vec<usize> = if scenario.network.regions.is_empty() {
+            (0..names.len()).collect()
+        } else {
+            scenario.network.regions.iter().filter_map(|name| index(name, &names)).collect()
+        };
+        let used_names: Vec<&str> = used.iter().map(|&region| names[region]).collect();
+        let place: Vec<usize> =
+            scenario.cluster.place.iter().filter_map(|name| index(name, &used_names)).collect();
+        if used.is_empty() || place.len() < scenario.cluster.place.len() {
+            return None;
+        }
+        let of = (0..scenario.cluster.nodes as usize).map(|node| match place.as_slice() {
+            [] => (node % used.len()) as u16,
+            place => place[node % place.len()] as u16,
+        });
+        let link = |from: usize, to: usize| {
+            let base = match matrix.one_way[from][to] {
+                Duration::ZERO if from == to => scenario.network.local,
+                latency => latency,
+            };
+            Link { latency: usual.latency.clone().shifted(base), ..usual.clone() }
+        };
+        let links = used.iter().flat_map(|&from| used.iter().map(move |&to| (from, to)));
+        let names: Vec<String> = used_names.iter().map(|name| (*name).to_owned()).collect();
+        let links = links.map(|(from, to)| link(from, to)).collect();
+        Some((Network::regions(names.clone(), of.collect(), links), names))
+    }
+
+    /// The nodes of a selector that does not depend on the moment.
+    fn fixed(
+        &mut self,
+        selector: &Spanned<Selector>,
+        nodes: u32,
+        network: &Network,
+        regions: &[String],
+    ) -> Vec<seedbed_core::contract::NodeId> {
+        if !self.fits(selector, nodes, regions) {
+            return Vec::new();
+        }
+        let nodes = selector.fixed(nodes, &|node| network.region(node));
+        if nodes.is_none() {
+            let message = format!("`{}` changes from moment to moment, but a link does not", selector.value);
+            self.problems.push(
+                Problem::new(selector.span, message)
+                    .expected("a node's index, `all`, `region(name)` or `except(..)`"),
+            );
+        }
+        nodes.unwrap_or_default()
+    }
+
+    fn fits(&mut self, selector: &Spanned<Selector>, nodes: u32, regions: &[String]) -> bool {
+        self.checked(selector.check(nodes, regions), selector.span).is_some()
+    }
+
+    /// A selector that is resolved while the run goes on.
+    fn target(
+        &mut self,
+        selector: &Spanned<Selector>,
+        scenario: &Scenario,
+        entry: &dyn Entry,
+        regions: &[String],
+    ) {
+        self.fits(selector, scenario.cluster.nodes, regions);
+        let roles = entry.roles();
+        for role in selector.roles() {
+            if !roles.is_empty() && !roles.contains(&role) {
+                let what = "role of this protocol, or selector";
+                self.problems.push(Problem::unknown(selector.span, what, role, roles.iter().copied()));
+            }
+        }
+    }
+
+    fn faults(&mut self, scenario: &Scenario, entry: &dyn Entry, regions: &[String]) -> Vec<Generator> {
+        let mut generators = Vec::new();
+        for fault in &scenario.fault {
+            for selector in fault.selectors() {
+                self.target(selector, scenario, entry, regions);
+            }
+            generators.extend(self.checked(fault.generator(self.files), Span::default()));
+        }
+        generators
+    }
+
+    fn rules(&mut self, scenario: &Scenario, entry: &dyn Entry) -> Vec<Rule> {
+        let mut rules = Vec::new();
+        for check in scenario.check.iter().filter(|check| check.is_for(&scenario.protocol)) {
+            let known = |problems: &mut Problems, name: &Spanned<String>, what, all: Vec<&'static str>| {
+                if !all.contains(&name.as_str()) {
+                    problems.push(Problem::unknown(name.span, what, name, all));
+                }
+            };
+            if let Some(name) = &check.check {
+                let all = entry.checks().iter().map(|check| check.name).collect();
+                known(&mut self.problems, name, "check of this protocol", all);
+            }
+            for name in check.always.iter().chain(&check.eventually) {
+                let all = entry.conditions().iter().map(|condition| condition.name).collect();
+                known(&mut self.problems, name, "condition of this protocol", all);
+            }
+            if let (Some(name), true) = (&check.eventually, scenario.run.heal.is_zero()) {
+                let message = "nothing is healed: `run.heal` is zero";
+                self.problems
+                    .push(Problem::new(name.span, message).help("set `run.heal`, such as `heal = \"10s\"`"));
+            }
+            if let Some(threshold) = &check.metric {
+                let figures = figures(&metrics::columns(entry, scenario.workload.is_some()));
+                if !figures.contains(&threshold.metric) {
+                    let names = figures.iter().map(String::as_str);
+                    let problem = Problem::unknown(threshold.span, "figure", &threshold.metric, names);
+                    self.problems.push(problem);
+                }
+            }
+            rules.extend(check.rule());
+        }
+        if scenario.check.is_empty() {
+            rules.extend(entry.checks().iter().map(|check| Rule::Promise(check.name.into())));
+        }
+        rules
+    }
+
+    fn clients(&mut self, scenario: &Scenario, entry: &dyn Entry, regions: &[String]) -> Option<ClientPlan> {
+        let workload = scenario.workload.as_ref()?;
+        self.target(&workload.to, scenario, entry, regions);
+        let arrivals = match &workload.arrivals {
+            Arrivals::Constant { every } => ArrivalPlan::Open(self.law(Some(&Spec::constant(*every)))?),
+            Arrivals::Poisson { every } => {
+                ArrivalPlan::Open(self.checked(Law::exponential(*every), Span::default())?)
+            }
+            Arrivals::Trace { file } => {
+                let text = self.checked(self.files.read(file), file.span)?;
+                ArrivalPlan::Trace(self.checked(arrival_times(file, &text), file.span)?)
+            }
+            Arrivals::Closed { clients, think } => ArrivalPlan::Closed(*clients, self.law(Some(think))?),
+        };
+        Some(ClientPlan {
+            arrivals,
+            to: workload.to.value.clone(),
+            access: self.law(workload.access.as_ref()),
+            loss: workload.loss.parts(),
+            timeout: workload.timeout,
+            start: workload.start,
+            stop: workload.stop.unwrap_or(Duration::MAX),
+            count: workload.count,
+        })
+    }
+}
+
+/// The figures that a threshold can name: the number columns of `runs.csv`.
+pub(super) fn figures(columns: &[Column]) -> Vec<String> {
+    let mut names = Vec::new();
+    for column in columns {
+        match column {
+            Column::Number(metric) => names.push(metric.name.to_owned()),
+            Column::Samples(metric) => {
+                names.extend(
+                    sample_columns(&metrics::row(metric, true)).into_iter().map(|column| column.name),
+                );
+            }
+            Column::Word(_) => {}
+        }
+    }
+    names
+}
+
+/// The most arrivals that a trace may hold.
+const TRACE_MAX: usize = 10_000_000;
+
+/// One time per line, in seconds, ascending; empty lines and those that begin with `#` do not count.
+fn arrival_times(file: &str, text: &str) -> Result<Vec<Duration>, String> {
+    let mut times = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let wrong = |why: &str| format!("{file}, line {}: {why}, found `{line}`", number + 1);
+        let seconds: f64 = line.parse().map_err(|_| wrong("expected a time in seconds"))?;
+        if !(0.0..=1e9).contains(&seconds) {
+            return Err(wrong("expected a time between 0 and 1e9 seconds"));
+        }
+        let time = Duration::from_nanos((seconds * 1e9) as u64);
+        if times.last().is_some_and(|last| *last > time) {
+            return Err(wrong("expected ascending times"));
+        }
+        if times.len() == TRACE_MAX {
+            return Err(wrong("more arrivals than are accepted"));
+        }
+        times.push(time);
+    }
+    if times.is_empty() { Err(format!("{file}: there is no arrival in it")) } else { Ok(times) }
+}

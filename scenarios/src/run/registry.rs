@@ -1,0 +1,157 @@
+//! The protocols that scenarios can name.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use seedbed_core::contract::{Check, Metric, Subject};
+use seedbed_core::settings::{Node, Problem, Problems, Setting, Shape, Table, Value};
+use seedbed_sim::law::Files;
+
+use super::execute::{Prepared, Ready};
+use super::prepare::prepare;
+use crate::scenario::Scenario;
+
+/// The protocols that scenarios can name. One registration makes a protocol known to every driver.
+#[derive(Default)]
+pub struct Registry {
+    entries: BTreeMap<&'static str, Box<dyn Entry>>,
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.entries.keys()).finish()
+    }
+}
+
+impl Registry {
+    /// Our own protocols.
+    #[must_use]
+    pub fn ours() -> Self {
+        Self::default()
+            .with::<seedbed_core::election::raft::Raft>("raft")
+            .with::<seedbed_core::election::bully::Bully>("bully")
+            .with::<seedbed_core::election::ring::Ring>("ring")
+            .with::<seedbed_core::chunks::Chunks>("chunks")
+    }
+
+    /// Knows one more; a name given before means this one from now on.
+    #[must_use]
+    pub fn with<P: Subject>(mut self, name: &'static str) -> Self {
+        self.entries.insert(name, Box::new(Registered::<P>(PhantomData)));
+        self
+    }
+
+    /// All names, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
+        self.entries.keys().copied()
+    }
+
+    /// All protocols with their names.
+    pub fn entries(&self) -> impl Iterator<Item = (&'static str, &dyn Entry)> {
+        self.entries.iter().map(|(name, entry)| (*name, &**entry))
+    }
+
+    /// The protocol of this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&dyn Entry> {
+        self.entries.get(name).map(|entry| &**entry)
+    }
+
+    /// The part of `[params]` that is for this protocol: its own table, laid over what is for all.
+    #[must_use]
+    pub fn params(&self, name: &str, params: Option<&Node>) -> Node {
+        let Some(Node { span, value: Value::Table(table) }) = params else {
+            return params.cloned().unwrap_or_else(|| Node::unwritten(Value::Table(Table::default())));
+        };
+        let own = table.find(name).and_then(Node::table);
+        let shared = table.entries().iter().filter(|entry| self.find(&entry.key).is_none());
+        let mut merged = Table::default();
+        for entry in shared.chain(own.into_iter().flat_map(Table::entries)) {
+            merged.remove(&entry.key);
+            merged.insert(&entry.key, entry.span, entry.node.clone());
+        }
+        Node { span: *span, value: Value::Table(merged) }
+    }
+}
+
+/// What is known of a protocol without its type.
+pub trait Entry: Send + Sync {
+    /// One line.
+    fn about(&self) -> &'static str;
+    /// What `[params]` may hold.
+    fn params(&self) -> Shape;
+    /// What `[workload.command]` may hold.
+    fn load(&self) -> Shape;
+    /// What it measures.
+    fn metrics(&self) -> Vec<Metric>;
+    /// What it promises.
+    fn checks(&self) -> Vec<Check>;
+    /// What can be asked to hold.
+    fn conditions(&self) -> Vec<Check>;
+    /// What it cannot keep.
+    fn caveats(&self) -> &'static [&'static str];
+    /// What its nodes can be.
+    fn roles(&self) -> &'static [&'static str];
+    /// Makes a scenario ready to run with any seed.
+    ///
+    /// # Errors
+    /// What is wrong with its parameters, or with what it asks of the protocol.
+    fn prepare(
+        &self,
+        scenario: &Scenario,
+        params: &Node,
+        files: &dyn Files,
+    ) -> Result<Box<dyn Ready>, Problems>;
+}
+
+struct Registered<P>(PhantomData<fn() -> P>);
+
+impl<P: Subject> Entry for Registered<P> {
+    fn about(&self) -> &'static str {
+        P::ABOUT
+    }
+    fn params(&self) -> Shape {
+        P::Settings::shape()
+    }
+    fn load(&self) -> Shape {
+        P::Load::shape()
+    }
+    fn metrics(&self) -> Vec<Metric> {
+        P::metrics()
+    }
+    fn checks(&self) -> Vec<Check> {
+        P::checks()
+    }
+    fn conditions(&self) -> Vec<Check> {
+        P::conditions()
+    }
+    fn caveats(&self) -> &'static [&'static str] {
+        P::caveats()
+    }
+    fn roles(&self) -> &'static [&'static str] {
+        P::roles()
+    }
+    fn prepare(
+        &self,
+        scenario: &Scenario,
+        params: &Node,
+        files: &dyn Files,
+    ) -> Result<Box<dyn Ready>, Problems> {
+        let mut problems = Problems::default();
+        let settings = P::Settings::read(params, &mut problems);
+        let load = match scenario.workload.as_ref().and_then(|workload| workload.command.as_ref()) {
+            None => Some(P::Load::default()),
+            Some(node) => P::Load::read(node, &mut problems),
+        };
+        if let (Some(settings), Some(load), true) = (settings, load, problems.is_empty()) {
+            match P::config(&settings, scenario.cluster.nodes) {
+                Err(message) => problems.push(Problem::new(params.span, message)),
+                Ok(config) => {
+                    return prepare(scenario, self, files)
+                        .map(|plan| Box::new(Prepared::<P>::new(config, load, plan)) as Box<dyn Ready>);
+                }
+            }
+        }
+        Err(problems)
+    }
+}

@@ -1,0 +1,303 @@
+//! The tables of a run folder, from what all runs came to.
+
+use std::collections::BTreeMap;
+
+use seedbed_reports as reports;
+use seedbed_reports::Section;
+
+use super::experiment::{PANIC, Results, Row, Tally};
+use super::plan::{Experiment, Point};
+use crate::scenario::Expect;
+
+/// The most violations that are listed; all are counted.
+const VIOLATIONS_MAX: usize = 1_000;
+
+pub(super) fn assemble(experiment: &Experiment, rows: Vec<Row>) -> Results {
+    let seeds = (experiment.seeds.end - experiment.seeds.start) as usize;
+    let mut tables = reports::Experiment {
+        about: about(experiment),
+        columns: columns(experiment),
+        checks: checks(experiment, &rows, seeds),
+        charts: experiment.scenario().chart.iter().map(|chart| chart.chart()).collect(),
+        ..reports::Experiment::default()
+    };
+    let mut tally = Tally { runs: rows.len(), ..Tally::default() };
+    for row in rows {
+        tally.broken_runs += usize::from(!row.run.violated.is_empty());
+        tables.runs.push(row.run);
+        tables.samples.extend(row.samples);
+        tables.spans.extend(row.spans);
+        tables.faults.extend(row.faults);
+        tables.violations.extend(row.violations);
+    }
+    tables.violations.truncate(VIOLATIONS_MAX);
+    expected(experiment, &mut tables);
+    tally.broken_checks = tables.checks.iter().filter(|check| check.violated > 0).count();
+    Results { tables, tally }
+}
+
+fn columns(experiment: &Experiment) -> Vec<reports::Column> {
+    let key = |name: &String| reports::Column {
+        name: name.clone(),
+        role: reports::Role::Key,
+        unit: String::new(),
+        about: format!("the value of `{name}` at this point of the sweep"),
+    };
+    let keys = experiment.points[0].labels.iter().map(|(name, _)| name).map(key);
+    keys.chain(experiment.columns.iter().flat_map(|column| column.rows())).collect()
+}
+
+/// How often each check held and did not, over all points; in the order in which points first name them.
+fn checks(experiment: &Experiment, rows: &[Row], seeds: usize) -> Vec<reports::Check> {
+    let mut order: Vec<String> = Vec::new();
+    let mut counts: BTreeMap<String, (reports::Check, Expect)> = BTreeMap::new();
+    let mut panics = 0;
+    for (index, row) in rows.iter().enumerate() {
+        panics += u64::from(row.run.violated.iter().any(|name| name == PANIC));
+        let point = &experiment.points[index / seeds.max(1)];
+        for (check, held) in point.checks.iter().zip(&row.held) {
+            let Some(held) = held else { continue };
+            let (count, _) = counts.entry(check.label.clone()).or_insert_with(|| {
+                order.push(check.label.clone());
+                let about = check.about.clone();
+                (reports::Check { name: check.label.clone(), about, holds: 0, violated: 0 }, check.expect)
+            });
+            count.holds += u64::from(*held);
+            count.violated += u64::from(!held);
+        }
+    }
+    let mut checks: Vec<reports::Check> = order
+        .iter()
+        .filter_map(|label| counts.remove(label))
+        .map(|(check, expect)| match expect {
+            Expect::Holds => check,
+            Expect::Violated => seen(&check),
+        })
+        .collect();
+    if panics > 0 {
+        let about = "every run ends without a panic".into();
+        checks.push(reports::Check {
+            name: PANIC.into(),
+            about,
+            holds: rows.len() as u64 - panics,
+            violated: panics,
+        });
+    }
+    checks
+}
+
+/// A flaw that must be seen: one line that holds if it was.
+fn seen(check: &reports::Check) -> reports::Check {
+    let runs = check.holds + check.violated;
+    reports::Check {
+        name: format!("{}: broken, as expected", check.name),
+        about: format!("a known flaw that must be seen: broken in {} of {runs} runs", check.violated),
+        holds: u64::from(check.violated > 0),
+        violated: u64::from(check.violated == 0),
+    }
+}
+
+/// Tables of verdicts, with what each cell should say; a cell that says otherwise counts as violated.
+fn expected(experiment: &Experiment, tables: &mut reports::Experiment) {
+    for spec in &experiment.scenario().table {
+        let name = spec.name.value.clone();
+        let columns = spec.columns.as_ref().map_or_else(String::new, |columns| columns.value.clone());
+        tables.tables.push(reports::Table {
+            name: name.clone(),
+            title: spec.title.clone(),
+            rows: spec.rows.value.clone(),
+            columns: columns.clone(),
+            cell: spec.cell.value.clone(),
+        });
+        let (mut holds, mut violated) = (0, 0);
+        for (row, cells) in &spec.expected {
+            for (column, expected) in cells {
+                let place = [(&spec.rows.value, row), (&columns, column)];
+                // A cell that this run of the sweep leaves out says nothing.
+                let Some((seen, seed, point)) = commonest(experiment, tables, &place, &spec.cell) else {
+                    continue;
+                };
+                tables.expected.push(reports::Expected {
+                    table: name.clone(),
+                    row: row.clone(),
+                    column: column.clone(),
+                    expected: expected.clone(),
+                });
+                if seen == *expected {
+                    holds += 1;
+                    continue;
+                }
+                violated += 1;
+                tables.violations.push(reports::Violation {
+                    check: format!("{name} as expected"),
+                    point: point as u32,
+                    seed,
+                    at_s: None,
+                    message: format!("{row}, {column}: expected {expected}, saw {seen}"),
+                    command: replay_command(experiment, &experiment.points[point], seed),
+                });
+            }
+        }
+        if holds + violated > 0 {
+            let about = "every cell of the table says what it should".into();
+            tables.checks.push(reports::Check {
+                name: format!("{name} as expected"),
+                about,
+                holds,
+                violated,
+            });
+        }
+    }
+}
+
+/// The commonest word in a cell, with the point and the first seed that said it.
+fn commonest(
+    experiment: &Experiment,
+    tables: &reports::Experiment,
+    place: &[(&String, &String)],
+    metric: &str,
+) -> Option<(String, u64, usize)> {
+    let values: Vec<_> = tables
+        .columns_of(&[reports::Role::Metric, reports::Role::Text])
+        .map(|column| column.name.as_str())
+        .collect();
+    let index = values.iter().position(|name| *name == metric)?;
+    let is_in_cell = |point: &Point| {
+        place
+            .iter()
+            .filter(|(axis, _)| !axis.is_empty())
+            .all(|(axis, label)| point.labels.iter().any(|(name, value)| name == *axis && value == *label))
+    };
+    let mut counts: BTreeMap<String, (usize, u64, usize)> = BTreeMap::new();
+    for run in tables.runs.iter().filter(|run| is_in_cell(&experiment.points[run.point as usize])) {
+        let word = run.values[index].to_string();
+        counts.entry(word).or_insert((0, run.seed, run.point as usize)).0 += 1;
+    }
+    // Of equally common words the first in alphabetical order, whatever the order of runs.
+    let (word, (_, seed, point)) = counts.into_iter().rev().max_by_key(|(_, (count, ..))| *count)?;
+    Some((word, seed, point))
+}
+
+/// The command that shows one run again.
+pub(super) fn replay_command(experiment: &Experiment, point: &Point, seed: u64) -> String {
+    format!(
+        "seedbed replay {} --seed {seed}{} --log -",
+        experiment.path.display(),
+        sets(experiment, &point.labels)
+    )
+}
+
+/// `--set` and `--quick`, as asked and for the labels of a point.
+fn sets(experiment: &Experiment, labels: &[(String, String)]) -> String {
+    let quick = if experiment.request.is_quick { " --quick" } else { "" };
+    let pairs = experiment.request.sets.iter().chain(labels);
+    let sets: String =
+        pairs.map(|(key, value)| format!(" --set {}", quoted(&format!("{key}={value}")))).collect();
+    format!("{quick}{sets}")
+}
+
+/// An argument as a POSIX shell takes it.
+fn quoted(argument: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_=./:,+%@".contains(letter);
+    if argument.chars().all(is_plain) {
+        argument.into()
+    } else {
+        format!("'{}'", argument.replace('\'', "'\\''"))
+    }
+}
+
+fn about(experiment: &Experiment) -> Vec<reports::About> {
+    let scenario = experiment.scenario();
+    let mut rows = Vec::new();
+    let mut add = |section, key: &str, value: String| {
+        rows.push(reports::About { section, key: key.into(), value });
+    };
+    let title = if scenario.title.is_empty() { experiment.name() } else { scenario.title.clone() };
+    add(Section::Head, "title", title);
+    if !scenario.question.is_empty() {
+        add(Section::Head, "question", scenario.question.clone());
+    }
+    let mut protocols: Vec<&str> =
+        experiment.points.iter().map(|point| point.scenario.protocol.as_str()).collect();
+    protocols.sort_unstable();
+    protocols.dedup();
+    add(Section::Setup, "scenario", experiment.path.display().to_string());
+    add(Section::Setup, "protocols", protocols.join(", "));
+    add(Section::Setup, "nodes", distinct(experiment, |point| point.scenario.cluster.nodes.to_string()));
+    add(Section::Setup, "network", distinct(experiment, |point| network(&point.scenario)));
+    if scenario.workload.is_some() {
+        let clients =
+            |point: &Point| point.scenario.workload.as_ref().map_or("none", |w| w.arrivals.name()).to_owned();
+        add(Section::Setup, "workload", distinct(experiment, clients));
+    }
+    let faults = |point: &Point| {
+        let all: Vec<&str> = point.scenario.fault.iter().map(|fault| fault.label()).collect();
+        if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+    };
+    add(Section::Setup, "faults", distinct(experiment, faults));
+    add(Section::Setup, "simulated time per run", distinct(experiment, |point| duration(&point.scenario)));
+    let seeds = &experiment.seeds;
+    add(
+        Section::Setup,
+        "seeds per point",
+        format!("{} ({}..{})", seeds.end - seeds.start, seeds.start, seeds.end),
+    );
+    add(Section::Setup, "points", experiment.points.len().to_string());
+    let version = env!("CARGO_PKG_VERSION");
+    add(Section::Setup, "version", format!("seedbed {version}, model {}", seedbed_sim::MODEL_VERSION));
+    for note in &scenario.notes {
+        add(Section::Note, "", note.clone());
+    }
+    for protocol in protocols {
+        let point = experiment.points.iter().find(|point| point.scenario.protocol.as_str() == protocol);
+        for caveat in point.map_or(&[][..], |point| point.caveats) {
+            add(Section::Note, protocol, (*caveat).into());
+        }
+    }
+    let range = format!(" --seeds {}..{}", seeds.start, seeds.end);
+    let run = format!("seedbed run {}{}{range}", experiment.path.display(), sets(experiment, &[]));
+    add(Section::Reproduce, "the whole experiment", run);
+    let first = &experiment.points[0];
+    add(Section::Reproduce, "one run, event by event", replay_command(experiment, first, seeds.start));
+    rows
+}
+
+/// What differs between points, each once; shortened where there is much.
+fn distinct(experiment: &Experiment, what: impl Fn(&Point) -> String) -> String {
+    let mut all: Vec<String> = Vec::new();
+    for text in experiment.points.iter().map(what) {
+        if !all.contains(&text) {
+            all.push(text);
+        }
+        if all.len() > 8 {
+            all.truncate(8);
+            return format!("{}, ...", all.join(" / "));
+        }
+    }
+    all.join(" / ")
+}
+
+fn network(scenario: &crate::scenario::Scenario) -> String {
+    let network = &scenario.network;
+    let base = match (&network.map, &network.latency) {
+        (Some(map), _) if network.regions.is_empty() => map.value.clone(),
+        (Some(map), _) => {
+            let names: Vec<&str> = network.regions.iter().map(|region| region.as_str()).collect();
+            format!("{} ({})", map.value, names.join(", "))
+        }
+        (None, Some(latency)) => {
+            use seedbed_core::settings::Setting;
+            latency.write().map_or_else(String::new, |value| value.to_string())
+        }
+        (None, None) => "1ms".into(),
+    };
+    let loss = network.loss.value();
+    if loss > 0.0 { format!("{base}, loss {loss}") } else { base }
+}
+
+fn duration(scenario: &crate::scenario::Scenario) -> String {
+    match scenario.run.heal {
+        heal if heal.is_zero() => scenario.run.duration.to_string(),
+        heal => format!("{} and {heal} healed", scenario.run.duration),
+    }
+}

@@ -1,0 +1,125 @@
+//! The command line: one file per subcommand.
+
+mod check;
+mod folder;
+mod list;
+mod progress;
+mod replay;
+mod report;
+mod run;
+mod schema;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use seedbed_core::contract::Subject;
+use seedbed_scenarios::format::Report;
+use seedbed_scenarios::run::Registry;
+
+/// Deterministic simulation of distributed systems: scenario files in, tables, charts and a report out.
+///
+/// Exit codes: 0 every check holds, 1 a check is violated, 2 the input cannot be used.
+#[derive(Debug, Parser)]
+#[command(name = "seedbed", version, propagate_version = true, max_term_width = 110, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  seedbed run scenarios/quickstart.toml
+  seedbed run scenarios/quickstart.toml --seeds 100 --set cluster.nodes=7 --out /tmp/seven
+  seedbed replay scenarios/quickstart.toml --seed 3 --set protocol=raft --log -
+  seedbed list raft
+  seedbed check scenarios/*.toml";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Run),
+    Replay(replay::Replay),
+    List(list::List),
+    Schema(schema::Schema),
+    Check(check::Check),
+    Report(report::Redraw),
+}
+
+/// The command, and the protocols that it knows.
+#[derive(Debug)]
+pub struct Cli {
+    registry: Registry,
+}
+
+/// The command with our own protocols.
+#[must_use]
+pub fn cli() -> Cli {
+    Cli { registry: Registry::ours() }
+}
+
+impl Cli {
+    /// Knows one more protocol, under this name.
+    #[must_use]
+    pub fn protocol<P: Subject>(mut self, name: &'static str) -> Self {
+        self.registry = self.registry.with::<P>(name);
+        self
+    }
+
+    /// Does what the arguments of this process ask.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let done = match Arguments::parse().command {
+            Command::Run(run) => run.execute(&self.registry),
+            Command::Replay(replay) => replay.execute(&self.registry),
+            Command::List(list) => list.execute(&self.registry),
+            Command::Schema(schema) => schema.execute(&self.registry),
+            Command::Check(check) => check.execute(&self.registry),
+            Command::Report(report) => report.execute(),
+        };
+        match done {
+            Ok(Verdict::Holds) => ExitCode::SUCCESS,
+            Ok(Verdict::Violated) => ExitCode::from(1),
+            Err(error) => {
+                eprint!("{}", told(&error));
+                ExitCode::from(2)
+            }
+        }
+    }
+}
+
+/// What a command came to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Verdict {
+    Holds,
+    Violated,
+}
+
+/// An error is told with exit code 2.
+type Done = anyhow::Result<Verdict>;
+
+/// An error as it is told: a wrong scenario is shown where it is wrong.
+fn told(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<Report>() {
+        None => format!("error: {error:#}\n"),
+        Some(report) => {
+            let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            format!("{}\n", report.render(colour).trim_end())
+        }
+    }
+}
+
+/// `key=value`.
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().into(), value.into())),
+        _ => Err("expected key=value, such as network.loss=0.01".into()),
+    }
+}
+
+/// Prints to standard output; a reader that has gone away is no error.
+fn print(text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,132 @@
+//! `seedbed replay`: one run again, event by event.
+
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use seedbed_scenarios::run::{EventLog, Experiment, Options, Registry, Request, Seeds};
+use seedbed_sim::fault::Timed;
+
+use super::{Done, Verdict, assignment, print};
+
+/// Run one point of a scenario with one seed again, and show every event.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  seedbed replay scenarios/quickstart.toml --seed 3 --set protocol=raft --log - | less
+  seedbed replay scenarios/quickstart.toml --seed 3 --set protocol=raft --save-faults faults.jsonl
+  seedbed replay scenarios/quickstart.toml --seed 3 --set protocol=raft --faults faults.jsonl")]
+pub(super) struct Replay {
+    /// The scenario file.
+    file: PathBuf,
+    /// The seed.
+    #[arg(long, value_name = "S")]
+    seed: u64,
+    /// Set a key of the scenario, or choose the value of an axis of its sweep.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
+    /// Use the small sizes of the file's [quick] table.
+    #[arg(long)]
+    quick: bool,
+    /// Let exactly these faults strike, one per line in JSON, instead of the scenario's.
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
+    /// Write the faults that struck, as --faults reads them.
+    #[arg(long, value_name = "FILE")]
+    save_faults: Option<PathBuf>,
+    /// Write every event in a line, to a file or (-) to standard output.
+    #[arg(long, value_name = "-|PATH")]
+    log: Option<PathBuf>,
+    /// Let the digest take in the contents of messages, too: it differs from the usual one.
+    #[arg(long)]
+    audit: bool,
+}
+
+impl Replay {
+    pub(super) fn execute(&self, registry: &Registry) -> Done {
+        let seeds = Some(Seeds(self.seed..self.seed.saturating_add(1)));
+        let request = Request { sets: self.set.clone(), is_quick: self.quick, seeds };
+        let experiment = Experiment::load(&self.file, registry, request)?;
+        let [point] = experiment.points.as_slice() else {
+            bail!("{}", choose(&experiment));
+        };
+        let faults = self.faults.as_deref().map(read_faults).transpose()?;
+        let mut log = self.log.as_deref().map(open_log).transpose()?;
+        let options = Options { faults, log: log.as_mut(), audit: self.audit };
+        let outcome = point.ready.run(self.seed, options);
+        if let Some(log) = log {
+            log.finish().context("cannot write the log")?;
+        }
+        if let Some(path) = &self.save_faults {
+            save_faults(path, &outcome.faults)?;
+        }
+        let judged = experiment.judge(point, &outcome);
+        print(&judged.to_string())?;
+        Ok(if judged.holds() { Verdict::Holds } else { Verdict::Violated })
+    }
+}
+
+/// What to say when the sweep has not been narrowed to one point.
+fn choose(experiment: &Experiment) -> String {
+    let mut text =
+        format!("{} has {} points; choose one:", experiment.path.display(), experiment.points.len());
+    for axis in &experiment.axes {
+        let mut labels: Vec<&str> = Vec::new();
+        let all = experiment.points.iter().flat_map(|point| &point.labels);
+        for (_, label) in all.filter(|(name, _)| name == axis) {
+            if !labels.contains(&label.as_str()) {
+                labels.push(label);
+            }
+        }
+        let shown = labels.iter().take(12).copied().collect::<Vec<_>>().join(" | ");
+        let more = if labels.len() > 12 { " | ..." } else { "" };
+        text.push_str(&format!("\n  --set {axis}={shown}{more}"));
+    }
+    text
+}
+
+fn open_log(path: &Path) -> anyhow::Result<EventLog> {
+    let out: Box<dyn Write> = if path == Path::new("-") {
+        Box::new(BufWriter::new(std::io::stdout()))
+    } else {
+        Box::new(BufWriter::new(
+            File::create(path).with_context(|| format!("cannot write the log to {}", path.display()))?,
+        ))
+    };
+    Ok(EventLog::new(out))
+}
+
+/// The largest list of faults that is read, in bytes.
+const FAULTS_BYTES_MAX: u64 = 64 << 20;
+
+fn read_faults(path: &Path) -> anyhow::Result<Vec<Timed>> {
+    let shown = path.display();
+    let mut text = String::new();
+    if !path.metadata().with_context(|| format!("{shown}"))?.is_file() {
+        bail!("{shown} is no regular file");
+    }
+    let read = File::open(path).and_then(|file| file.take(FAULTS_BYTES_MAX + 1).read_to_string(&mut text));
+    read.with_context(|| format!("{shown}"))?;
+    if text.len() as u64 > FAULTS_BYTES_MAX {
+        bail!("{shown} is larger than {} MiB", FAULTS_BYTES_MAX >> 20);
+    }
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(number, line)| {
+            serde_json::from_str(line)
+                .with_context(|| format!("{shown}, line {}: expected a fault such as {EXAMPLE}", number + 1))
+        })
+        .collect()
+}
+
+const EXAMPLE: &str = r#"{"at":5000000000,"action":{"crash":{"node":0,"loss":"unsynced"}}}"#;
+
+fn save_faults(path: &Path, faults: &[Timed]) -> anyhow::Result<()> {
+    let mut text = String::new();
+    for fault in faults {
+        text.push_str(&serde_json::to_string(fault)?);
+        text.push('\n');
+    }
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,100 @@
+//! `seedbed run`: every point with every seed, then tables, charts and a page.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use seedbed_scenarios::run::{Experiment, Registry, Request, Results, Seeds, run_all};
+
+use super::folder::{self, Folder};
+use super::progress::Progress;
+use super::{Done, Verdict, assignment, print};
+
+/// Run scenarios: all points of their sweeps with all seeds, over all cores.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  seedbed run scenarios/quickstart.toml
+  seedbed run scenarios/quickstart.toml --seeds 5..25 --jobs 1 --set params.raft.pre_vote=false
+  seedbed run scenarios/*.toml --quick")]
+pub(super) struct Run {
+    /// Scenario files.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How many seeds (N: 0 to N-1) or which (A..B, without B); otherwise what the file says.
+    #[arg(long, value_name = "N|A..B")]
+    seeds: Option<Seeds>,
+    /// How many runs at once; otherwise one per core. The results do not depend on it.
+    #[arg(long, value_name = "J")]
+    jobs: Option<NonZeroUsize>,
+    /// Set a key of the scenario, or choose one value of an axis of its sweep.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
+    /// Write the results exactly here instead of results/SCENARIO/TIME.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// What runs it.
+    #[arg(long, value_enum, default_value_t = Engine::Sim)]
+    engine: Engine,
+    /// Use the small sizes of the file's [quick] table.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// What runs a scenario.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Engine {
+    /// The simulator.
+    Sim,
+}
+
+impl Run {
+    pub(super) fn execute(&self, registry: &Registry) -> Done {
+        let Engine::Sim = self.engine;
+        if self.out.is_some() && self.files.len() > 1 {
+            bail!("--out takes the results of one scenario, but there are several");
+        }
+        let request = Request { sets: self.set.clone(), is_quick: self.quick, seeds: self.seeds.clone() };
+        // All files are read before anything runs or is written.
+        let load = |file: &PathBuf| Experiment::load(file, registry, request.clone());
+        let experiments = self.files.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+        let threads = self.jobs.map_or(0, NonZeroUsize::get);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+        let mut verdict = Verdict::Holds;
+        for experiment in &experiments {
+            if self.run(experiment, &pool)? == Verdict::Violated {
+                verdict = Verdict::Violated;
+            }
+        }
+        Ok(verdict)
+    }
+
+    fn run(&self, experiment: &Experiment, pool: &rayon::ThreadPool) -> Done {
+        let folder = Folder::create(&experiment.name(), self.out.as_deref())?;
+        let runs = experiment.points.len() * (experiment.seeds.end - experiment.seeds.start) as usize;
+        let progress = Progress::new(&experiment.name(), runs);
+        let began = Instant::now();
+        let Results { tables, tally } = pool.install(|| run_all(experiment, &|done| progress.at(done)));
+        progress.finish();
+        let ran = began.elapsed();
+        let path = folder.path();
+        tables.write(path).with_context(|| format!("cannot write the results to {}", path.display()))?;
+        let rendered = seedbed_reports::render(path)?;
+        folder.note_run(experiment, pool.current_num_threads(), ran)?;
+        print(&rendered.terminal(folder::width()))?;
+        let shown = folder.shown();
+        print(&format!(
+            "{runs} runs in {}; results in {}\n  {}\n",
+            seconds(ran),
+            shown.display(),
+            shown.join("report.html").display()
+        ))?;
+        let holds = tally.broken_runs == 0 && tally.broken_checks == 0;
+        Ok(if holds { Verdict::Holds } else { Verdict::Violated })
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}

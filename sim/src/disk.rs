@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use seedbed_core::contract::{Blob, BlobId, CommandId, Data, NodeId, Protocol, Store, Tag};
+use seedbed_core::contract::{Blob, BlobId, BlobInput, CommandId, Data, NodeId, Protocol, Store, Tag};
 use serde::{Deserialize, Serialize};
 
 use crate::law::Law;
@@ -14,7 +14,7 @@ use crate::law::Law;
 /// How the disks of a world behave. Without a law a disk is instant.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DiskModel {
-    /// How long it takes to write a record or blob, or to read a blob, its bytes aside.
+    /// How long it takes to write what a sync covers, or to write or read a blob, its bytes aside.
     pub write: Option<Law>,
     /// How long a sync takes on top.
     pub sync: Option<Law>,
@@ -73,12 +73,14 @@ pub(crate) struct Disk<R> {
     /// Counts syncs and transfers: the address of their draws.
     pub(crate) operations: u64,
     pub(crate) blobs: BTreeMap<BlobId, Stored>,
-    /// Bytes of records and blobs.
-    pub(crate) used: u64,
+    /// Bytes of records and blobs, with those on their way.
+    used: u64,
     /// The device is busy until then.
     pub(crate) busy_until: u64,
-    /// A fault keeps the device from doing anything until then.
+    /// A fault keeps the device from answering until then.
     pub(crate) stalled_until: u64,
+    /// What it would have answered meanwhile.
+    pub(crate) stalled: Vec<Done>,
     /// A fault says that it is full.
     pub(crate) is_full: bool,
     /// A fault lets the next sync fail.
@@ -91,6 +93,19 @@ pub(crate) struct Disk<R> {
 pub(crate) struct Stored {
     pub(crate) blob: Blob,
     pub(crate) is_damaged: bool,
+    /// The write that has yet to bring it to the disk.
+    writing: Option<u64>,
+}
+
+/// What a disk has done after a while.
+#[derive(Clone, Debug)]
+pub(crate) enum Done {
+    /// Made the first `upto` writes durable, or not.
+    Sync { upto: u64, fails: bool },
+    /// Stored a blob.
+    Store { tag: Tag, id: BlobId, write: u64 },
+    /// Found a blob, or not.
+    Load(BlobInput),
 }
 
 #[derive(Clone, Debug)]
@@ -112,6 +127,7 @@ impl<R> Default for Disk<R> {
             used: 0,
             busy_until: 0,
             stalled_until: 0,
+            stalled: Vec::new(),
             is_full: false,
             fails_next: false,
             is_rotten: false,
@@ -143,12 +159,14 @@ impl<R: Data> Disk<R> {
             match write {
                 Write::Append(tag, record) => self.synced.push((tag, record)),
                 Write::Replace(tag, records) => {
+                    if measures_size {
+                        let old = self.synced.iter().filter(|(other, _)| *other == tag);
+                        let freed: u64 = old.map(|(_, record)| record_size(record)).sum();
+                        let taken: u64 = records.iter().map(record_size).sum();
+                        self.used = self.used.saturating_sub(freed).saturating_add(taken);
+                    }
                     self.synced.retain(|(other, _)| *other != tag);
                     self.synced.extend(records.into_iter().map(|record| (tag, record)));
-                    if measures_size {
-                        let log: u64 = self.synced.iter().map(|(_, record)| record_size(record)).sum();
-                        self.used = log + self.blobs.values().map(|stored| stored.blob.length()).sum::<u64>();
-                    }
                 }
             }
         }
@@ -156,7 +174,7 @@ impl<R: Data> Disk<R> {
     }
 
     /// The node has crashed: what was on its way is lost, or not. `draw` decides how much survives a torn write.
-    pub(crate) fn crash(&mut self, loss: Loss, draw: u64) {
+    pub(crate) fn crash(&mut self, loss: Loss, draw: u64, measures_size: bool) {
         let unsynced = self.tail.len() as u64;
         let survive = match loss {
             Loss::Unsynced => 0,
@@ -167,16 +185,38 @@ impl<R: Data> Disk<R> {
                 return;
             }
         };
-        self.commit(self.durable + survive, true);
-        self.tail.clear();
+        self.commit(self.durable + survive, measures_size);
+        for write in self.tail.drain(..) {
+            if let Write::Append(_, record) = write
+                && measures_size
+            {
+                self.used = self.used.saturating_sub(record_size(&record));
+            }
+        }
+        for stored in self.blobs.values_mut().filter(|_| loss == Loss::Nothing) {
+            stored.writing = None;
+        }
+        let lost = self.blobs.values().filter(|stored| stored.writing.is_some());
+        self.used = self.used.saturating_sub(lost.map(|stored| stored.blob.length()).sum());
+        self.blobs.retain(|_, stored| stored.writing.is_none());
         self.written = self.durable;
         self.syncing = None;
+        self.stalled = Vec::new();
         self.fails_next = false;
+    }
+
+    /// Damages a record in the middle of the log, if there is one, and one drawn blob.
+    pub(crate) fn rot(&mut self, draw: u64) {
+        self.is_rotten |= !self.synced.is_empty();
+        let pick = draw % (self.blobs.len() as u64).max(1);
+        if let Some(stored) = self.blobs.values_mut().nth(pick as usize) {
+            stored.is_damaged = true;
+        }
     }
 
     /// When the device can begin something new.
     pub(crate) fn free_at(&self, now: u64) -> u64 {
-        self.busy_until.max(self.stalled_until).max(now)
+        self.busy_until.max(now)
     }
 
     /// The log as a new life finds it.
@@ -184,20 +224,33 @@ impl<R: Data> Disk<R> {
         self.synced.iter().map(|(_, record)| record.clone()).collect()
     }
 
-    /// The number of writes that are durable or on their way.
+    /// Whether writes are on their way.
     pub(crate) fn has_unsynced(&self) -> bool {
         !self.tail.is_empty()
     }
 
-    /// The number of records in the synced log.
-    pub(crate) fn len(&self) -> usize {
-        self.synced.len()
+    /// Begins to write a blob; gives the number of the write. Until it is over, the blob can be loaded but does not
+    /// survive a crash.
+    pub(crate) fn put_blob(&mut self, blob: &Blob) -> u64 {
+        let write = self.operations + 1;
+        match self.blobs.entry(blob.id()) {
+            // What is written already is not written again, unless it has rotted.
+            Entry::Occupied(stored) if !stored.get().is_damaged => {}
+            place => {
+                let stored = Stored { blob: blob.clone(), is_damaged: false, writing: Some(write) };
+                if matches!(place, Entry::Vacant(_)) {
+                    self.used = self.used.saturating_add(blob.length());
+                }
+                place.insert_entry(stored);
+            }
+        }
+        write
     }
 
-    pub(crate) fn put_blob(&mut self, blob: Blob) {
-        if let Entry::Vacant(free) = self.blobs.entry(blob.id()) {
-            self.used = self.used.saturating_add(blob.length());
-            free.insert(Stored { blob, is_damaged: false });
+    /// A blob's write is over.
+    pub(crate) fn keep_blob(&mut self, id: BlobId, write: u64) {
+        if let Some(stored) = self.blobs.get_mut(&id).filter(|stored| stored.writing == Some(write)) {
+            stored.writing = None;
         }
     }
 
@@ -257,7 +310,7 @@ mod tests {
             (Loss::Everything, 0, 0),
         ] {
             let mut disk = disk(8, 3);
-            disk.crash(loss, draw);
+            disk.crash(loss, draw, true);
             assert_eq!(disk.log(), (0..left).collect::<Vec<u32>>(), "{loss:?}");
             assert_eq!(disk.written, disk.durable);
         }
@@ -269,7 +322,7 @@ mod tests {
         disk.append(Tag(1), 7, 1);
         disk.replace(Tag(0), vec![9]);
         let mut lost = disk.clone();
-        lost.crash(Loss::Unsynced, 0);
+        lost.crash(Loss::Unsynced, 0, true);
         assert_eq!(lost.log(), [0, 1, 2]);
         disk.commit(disk.written, true);
         assert_eq!(disk.log(), [7, 9]);

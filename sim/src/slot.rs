@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use seedbed_core::contract::{Life, Protocol};
+use seedbed_core::contract::{EffectOf, Life, Protocol};
 
 use crate::clock::Clock;
 use crate::disk::{Disk, Gated};
@@ -32,6 +32,11 @@ impl<P: Protocol> Slot<P> {
     pub(crate) const fn life(&self) -> Life {
         Life(self.life as u32)
     }
+
+    /// Whether it has ever started.
+    pub(crate) const fn has_lived(&self) -> bool {
+        self.life > 0 || self.steps > 0
+    }
 }
 
 /// What only some nodes have.
@@ -44,6 +49,10 @@ pub(crate) struct Rare<P: Protocol> {
     /// What came while the node was held.
     pub(crate) inbox: VecDeque<(u32, Body<P>)>,
     pub(crate) held: Held,
+    /// What a step that is still being computed will do.
+    pub(crate) computed: Vec<EffectOf<P>>,
+    /// And when it is over.
+    pub(crate) computed_at: u64,
     /// Until when the CPU computes jobs, in world time.
     pub(crate) jobs_until: u64,
 }
@@ -57,11 +66,13 @@ pub(crate) struct Held {
     pub(crate) syncing: bool,
     /// Its last step is still being computed.
     pub(crate) computing: bool,
+    /// The disk refused a record, which it has to hear first.
+    pub(crate) refused: bool,
 }
 
 impl Held {
     pub(crate) const fn any(self) -> bool {
-        self.paused || self.syncing || self.computing
+        self.paused || self.syncing || self.computing || self.refused
     }
 }
 
@@ -73,6 +84,8 @@ impl<P: Protocol> Default for Rare<P> {
             gated: VecDeque::new(),
             inbox: VecDeque::new(),
             held: Held::default(),
+            computed: Vec::new(),
+            computed_at: 0,
             jobs_until: 0,
         }
     }
@@ -170,6 +183,25 @@ impl<T: Copy + Eq> Timers<T> {
             }
             _ => Due::Stale,
         }
+    }
+
+    /// The clock runs at another rate from now on: moves the deadlines of all timers that are set. Gives the indices
+    /// and times of new queue entries.
+    pub(crate) fn move_all(&mut self, to: impl Fn(u64) -> u64) -> Vec<(u32, u64)> {
+        let rest = self.rest.iter_mut().flat_map(|rest| rest.iter_mut());
+        let mut entries = Vec::new();
+        for (index, armed) in std::iter::once(&mut self.first).chain(rest).enumerate() {
+            if armed.deadline == NEVER {
+                continue;
+            }
+            armed.deadline = to(armed.deadline).min(NEVER - 1);
+            // Without an entry it is due already and waits in its node's inbox.
+            if armed.queued != NEVER && armed.deadline < armed.queued {
+                armed.queued = armed.deadline;
+                entries.push((index as u32, armed.deadline));
+            }
+        }
+        entries
     }
 
     #[inline]

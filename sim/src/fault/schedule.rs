@@ -45,6 +45,26 @@ pub enum Kind {
     ClockDrift(Selector, i64),
 }
 
+impl Kind {
+    const COUNT: usize = 10;
+
+    /// Tells kinds apart in addresses.
+    const fn number(&self) -> usize {
+        match self {
+            Self::Crash(..) => 0,
+            Self::Pause(_) => 1,
+            Self::Partition(_) => 2,
+            Self::Links(..) => 3,
+            Self::DiskStall(_) => 4,
+            Self::DiskFull(_) => 5,
+            Self::DiskError(_) => 6,
+            Self::DiskRot(_) => 7,
+            Self::ClockJump(..) => 8,
+            Self::ClockDrift(..) => 9,
+        }
+    }
+}
+
 /// When a generator fires.
 #[derive(Clone, Debug, PartialEq)]
 pub enum When {
@@ -68,6 +88,8 @@ pub enum When {
 #[derive(Clone, Debug)]
 pub struct Schedule {
     generators: Vec<Generator>,
+    /// Where each draws from.
+    addresses: Vec<u64>,
     /// What is due: the next firing of each generator, and the ends of what they began.
     due: BTreeMap<(Time, u64), Due>,
     /// Orders what is due at the same time.
@@ -85,15 +107,27 @@ enum Due {
 /// Nothing goes wrong.
 impl Default for Schedule {
     fn default() -> Self {
-        Self { generators: Vec::new(), due: BTreeMap::new(), order: 0, next: Time::MAX }
+        Self {
+            generators: Vec::new(),
+            addresses: Vec::new(),
+            due: BTreeMap::new(),
+            order: 0,
+            next: Time::MAX,
+        }
     }
 }
 
 impl Schedule {
     /// These generators, for a run with these keys.
     #[must_use]
-    pub fn new(generators: Vec<Generator>, keys: &Keys) -> Self {
-        let mut schedule = Self { generators, ..Self::default() };
+    pub fn new(mut generators: Vec<Generator>, keys: &Keys) -> Self {
+        for generator in &mut generators {
+            if let When::At(times) = &mut generator.when {
+                times.sort_unstable();
+            }
+        }
+        let addresses = addresses(&generators);
+        let mut schedule = Self { generators, addresses, ..Self::default() };
         for generator in 0..schedule.generators.len() {
             schedule.plan(generator, 0, Time::ZERO, keys);
         }
@@ -138,7 +172,7 @@ impl Schedule {
 
     /// Plans the `nth` firing of a generator whose last one was at `last`.
     fn plan(&mut self, generator: usize, nth: u64, last: Time, keys: &Keys) {
-        let draw = keys.roll(Purpose::Fault).at(address(generator, nth), u64::MAX);
+        let draw = keys.roll(Purpose::Fault).at(self.address(generator, nth), u64::MAX);
         let at = match &self.generators[generator].when {
             When::At(times) => times.get(nth as usize).copied(),
             When::Repeatedly { count, .. } if nth >= *count => None,
@@ -157,7 +191,7 @@ impl Schedule {
 
     fn fire(&mut self, index: usize, nth: u64, at: Time, scene: &dyn Scene, keys: &Keys) -> Vec<Action> {
         let roll = keys.roll(Purpose::Fault);
-        let address = address(index, nth);
+        let address = self.address(index, nth);
         let Generator { kind, lasts, .. } = self.generators[index].clone();
         let lasts = lasts.map(|law| Duration::from_nanos(law.draw(roll.at(address, u64::MAX - 1))));
         let pick = |selector: &Selector| selector.resolve(scene, roll, address);
@@ -198,6 +232,11 @@ impl Schedule {
         actions
     }
 
+    /// The address of a firing; the 256 numbers from it on name the disturbances that it begins.
+    fn address(&self, generator: usize, nth: u64) -> u64 {
+        self.addresses[generator] | nth << 8
+    }
+
     fn act(&mut self, at: Time, action: Action) {
         self.insert(at, Due::Act(action));
     }
@@ -209,10 +248,16 @@ impl Schedule {
     }
 }
 
-/// The address of a firing. Each generator has its own, so taking one away moves no draw of another that keeps its
-/// place in the list.
-const fn address(generator: usize, nth: u64) -> u64 {
-    (generator as u64 + 1) << 40 | nth << 8
+/// The addresses of generators: each is told by its kind and its place among those of its kind, not by what else is in
+/// the list or by how long it lasts. So taking one away moves no draw of another kind, nor of one before it.
+fn addresses(generators: &[Generator]) -> Vec<u64> {
+    let mut counts = [0u64; Kind::COUNT];
+    let address = |generator: &Generator| {
+        let kind = generator.kind.number();
+        counts[kind] += 1;
+        (kind as u64) << 56 | counts[kind] << 40
+    };
+    generators.iter().map(address).collect()
 }
 
 /// What ends what an action began.

@@ -58,8 +58,9 @@ struct Active {
 }
 
 impl Active {
+    /// No link leads from a node to itself.
     fn concerns(&self, from: NodeId, to: NodeId) -> bool {
-        self.from.contains(from) && self.to.contains(to)
+        from != to && self.from.contains(from) && self.to.contains(to)
     }
 }
 

@@ -21,9 +21,9 @@ pub struct Link {
     pub reorder: Option<Reorder>,
     /// A bit of the frame flips on the way.
     pub corrupt: u64,
-    /// Bits per second; messages queue for it, each lane for itself.
+    /// Bits per second, shared by the lanes; messages queue for it, and those of the control lane go first.
     pub bandwidth: Option<u64>,
-    /// Bytes that may wait for the bandwidth; what comes on top is lost.
+    /// Bytes of one lane that may wait for the bandwidth; what comes on top is lost.
     pub queue: u64,
     /// Whether messages of one lane keep their order, as over one TCP connection.
     pub is_ordered: bool,
@@ -71,11 +71,17 @@ pub(crate) struct Passage {
 /// What a link remembers from message to message.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LinkState {
+    /// Control, then bulk.
+    lanes: [LaneState; 2],
+    is_bad: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct LaneState {
     /// The last bit in the queue leaves then.
     busy_until: u64,
     /// The last message arrives then.
     last_arrival: u64,
-    is_bad: bool,
 }
 
 impl Link {
@@ -104,63 +110,82 @@ impl Link {
         self.burst.is_some() || self.bandwidth.is_some() || self.is_ordered
     }
 
-    /// What becomes of a message whose first draw is `draw`.
+    /// What becomes of a message whose first draw is `draw`; `extra` is added to its delay.
     pub(super) fn pass(
         &self,
         roll: &Roll,
         draw: u64,
+        extra: u64,
         passage: Passage,
         state: Option<&mut LinkState>,
     ) -> Result<Fate, Drop> {
         let lost = roll.next(draw);
-        if lost < self.loss {
-            return Err(Drop::Lost);
-        }
+        let mut is_lost = lost < self.loss;
         let burst = roll.next(lost);
         let burst_loss = roll.next(burst);
         let damaged = roll.next(burst_loss);
         let doubled = roll.next(damaged);
         let again = roll.next(doubled);
         let held = roll.next(again);
-        let mut delay = self.latency.draw(draw);
+        let mut delay = extra.saturating_add(self.latency.draw(draw));
+        let mut second = extra.saturating_add(self.latency.draw(again));
         if let Some(reorder) = &self.reorder
             && held < reorder.share
         {
             delay = delay.saturating_add(reorder.by.draw(roll.next(held)));
         }
+        let is_doubled = doubled < self.duplicate;
         if let Some(state) = state {
-            if let Some(channel) = self.burst
-                && state.is_lossy(channel, burst, burst_loss)
-            {
-                return Err(Drop::Lost);
-            }
-            delay = delay.saturating_add(self.queueing(state, passage)?);
-            if self.is_ordered {
-                let arrival = passage.at.saturating_add(delay).max(state.last_arrival);
-                state.last_arrival = arrival;
-                delay = arrival - passage.at;
+            // The channel changes and the bandwidth is used whether or not the message gets through.
+            is_lost |= self.burst.is_some_and(|channel| state.is_lossy(channel, burst, burst_loss));
+            let queueing = self.queueing(state, passage)?;
+            delay = delay.saturating_add(queueing);
+            second = second.saturating_add(queueing);
+            if self.is_ordered && !is_lost {
+                let last = &mut state.lanes[passage.lane as usize].last_arrival;
+                let mut in_order = |delay: u64| {
+                    *last = passage.at.saturating_add(delay).max(*last);
+                    *last - passage.at
+                };
+                delay = in_order(delay);
+                second = if is_doubled { in_order(second) } else { second };
             }
         }
-        Ok(Fate {
-            delay,
-            is_damaged: damaged < self.corrupt,
-            again: (doubled < self.duplicate).then(|| self.latency.draw(again)),
-        })
+        if is_lost {
+            return Err(Drop::Lost);
+        }
+        Ok(Fate { delay, is_damaged: damaged < self.corrupt, again: is_doubled.then_some(second) })
     }
 
-    /// The time until the last bit of a message has left: waiting and serialisation.
+    /// The time until the last bit of a message has left: waiting and serialisation. A message of the bulk lane waits
+    /// for what is queued in the control lane, too, and a control message pushes the bulk queue back; what has been
+    /// said to arrive stays as it is.
     fn queueing(&self, state: &mut LinkState, passage: Passage) -> Result<u64, Drop> {
         let Some(bandwidth) = self.bandwidth else { return Ok(0) };
         let bandwidth = u128::from(bandwidth.max(1));
-        let waiting = state.busy_until.saturating_sub(passage.at);
+        let [control, bulk] = &mut state.lanes;
+        let busy_until = match passage.lane {
+            Lane::Control => control.busy_until,
+            Lane::Bulk => bulk.busy_until.max(control.busy_until),
+        };
+        let waiting = busy_until.saturating_sub(passage.at);
         let queued = u128::from(waiting) * bandwidth / 8_000_000_000;
         if queued + u128::from(passage.size) > u128::from(self.queue.max(passage.size)) {
             return Err(Drop::Overflow);
         }
         let bits = u128::from(passage.size) * 8_000_000_000;
         let serialisation = u64::try_from(bits / bandwidth).unwrap_or(u64::MAX);
-        state.busy_until = passage.at.saturating_add(waiting).saturating_add(serialisation);
-        Ok(waiting.saturating_add(serialisation))
+        let done = waiting.saturating_add(serialisation);
+        match passage.lane {
+            Lane::Bulk => bulk.busy_until = passage.at.saturating_add(done),
+            Lane::Control => {
+                control.busy_until = passage.at.saturating_add(done);
+                if bulk.busy_until > passage.at {
+                    bulk.busy_until = bulk.busy_until.saturating_add(serialisation);
+                }
+            }
+        }
+        Ok(done)
     }
 }
 

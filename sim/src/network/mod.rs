@@ -6,7 +6,7 @@ mod link;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use seedbed_core::contract::{Duration, Keys, Lane, NodeId, Purpose, Roll};
+use seedbed_core::contract::{Duration, Keys, NodeId, Purpose, Roll};
 use serde::{Deserialize, Serialize};
 
 pub use cuts::{Disturbance, NodeSet};
@@ -17,6 +17,9 @@ use crate::watch::Drop;
 use cuts::Disturbances;
 use link::{LinkState, Passage};
 
+/// What a message to oneself takes, through the node's own queue: a microsecond, in nanoseconds.
+const LOOPBACK: u64 = 1_000;
+
 /// The links of a world: one for all, one for each pair of regions, and exceptions.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -25,7 +28,7 @@ pub struct Network {
     exceptions: Arc<BTreeMap<(NodeId, NodeId), u32>>,
     is_simple: bool,
     disturbances: Disturbances,
-    states: BTreeMap<(NodeId, NodeId, Lane), LinkState>,
+    states: BTreeMap<(NodeId, NodeId), LinkState>,
 }
 
 /// Where each node stands, and which link joins which regions.
@@ -84,10 +87,17 @@ impl Network {
 
     /// Gives one directed link other properties.
     #[must_use]
-    pub fn with_exception(mut self, from: NodeId, to: NodeId, link: Link) -> Self {
+    pub fn with_exception(self, from: NodeId, to: NodeId, link: Link) -> Self {
+        self.with_exceptions([(from, to)], link)
+    }
+
+    /// Gives these directed links, all alike, other properties. Links that are alike are cheap, kinds of links are not.
+    #[must_use]
+    pub fn with_exceptions(mut self, ends: impl IntoIterator<Item = (NodeId, NodeId)>, link: Link) -> Self {
         self.is_simple &= link.is_simple();
         let mut links = self.links.to_vec();
-        Arc::make_mut(&mut self.exceptions).insert((from, to), links.len() as u32);
+        let index = links.len() as u32;
+        Arc::make_mut(&mut self.exceptions).extend(ends.into_iter().map(|ends| (ends, index)));
         links.push(link);
         self.links = links.into();
         self
@@ -130,9 +140,13 @@ impl Network {
         !self.is_simple && self.link(from, to).bandwidth.is_some()
     }
 
-    /// What becomes of a message. All draws are addressed by its sender and ordinal.
+    /// What becomes of a message. All draws are addressed by its sender and ordinal. What a node sends to itself
+    /// takes no link: nothing can happen to it.
     #[inline(always)]
     pub(crate) fn send(&mut self, keys: &Keys, passage: Passage) -> Result<Fate, Drop> {
+        if passage.from == passage.to {
+            return Ok(Fate { delay: LOOPBACK, is_damaged: false, again: None });
+        }
         let roll = keys.roll(Purpose::Network);
         let draw = roll.at(u64::from(passage.from.0) << 32 | u64::from(passage.life), passage.ordinal);
         if self.is_simple && self.disturbances.is_empty() {
@@ -150,14 +164,12 @@ impl Network {
         let extra = self.disturbances.pass(roll, draw, passage.from, passage.to)?;
         let index = self.link_index(passage.from, passage.to);
         let link = &self.links[index];
-        let mut fate = if link.has_state() {
-            let state = self.states.entry((passage.from, passage.to, passage.lane)).or_default();
-            link.pass(roll, draw, passage, Some(state))?
+        if link.has_state() {
+            let state = self.states.entry((passage.from, passage.to)).or_default();
+            link.pass(roll, draw, extra, passage, Some(state))
         } else {
-            link.pass(roll, draw, passage, None)?
-        };
-        fate.delay = fate.delay.saturating_add(extra);
-        Ok(fate)
+            link.pass(roll, draw, extra, passage, None)
+        }
     }
 
     /// Whether nothing cuts one node off from the other.

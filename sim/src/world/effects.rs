@@ -5,7 +5,7 @@ use seedbed_core::contract::{
 };
 
 use super::{Body, NOBODY, Other, World, lane};
-use crate::disk::{Gated, Promise, record_size};
+use crate::disk::{Done, Gated, Promise, record_size};
 use crate::network::Sending;
 use crate::watch::{Drop, Watch};
 
@@ -13,13 +13,11 @@ use crate::watch::{Drop, Watch};
 const SENDS_BITS: u32 = 24;
 
 impl<P: Protocol> World<P> {
-    /// `cost` is how long the step took: what it sends leaves then.
     #[inline(always)]
     pub(super) fn carry_out(
         &mut self,
         node: NodeId,
         step: u64,
-        cost: u64,
         effects: &mut Vec<EffectOf<P>>,
         watch: &mut impl Watch<P>,
     ) {
@@ -35,7 +33,7 @@ impl<P: Protocol> World<P> {
                     if durable && self.must_wait(node) {
                         self.gate(node, Promise::Send { to, ordinal: sent, message, blob });
                     } else {
-                        self.transmit(node, to, sent, cost, message, blob, watch);
+                        self.transmit(node, to, sent, message, blob, watch);
                     }
                 }
                 Effect::SetTimer { timer, after } => {
@@ -72,15 +70,6 @@ impl<P: Protocol> World<P> {
         if self.slots[node.0 as usize].is_rare {
             self.begin_sync(node);
         }
-        if cost > 0 {
-            self.hold_for(node, cost);
-        }
-    }
-
-    fn hold_for(&mut self, node: NodeId, cost: u64) {
-        let life = self.slots[node.0 as usize].life;
-        self.rare(node).held.computing = true;
-        self.other(self.now.saturating_add(cost), node, Other::Idle { life });
     }
 
     /// Whether there are writes that are not durable yet.
@@ -108,18 +97,26 @@ impl<P: Protocol> World<P> {
         watch.reply(self, node, id, reply);
     }
 
-    /// A message leaves its node, `later` from now.
+    /// What waited for writes that are durable now leaves the node.
+    pub(super) fn keep_promises(&mut self, node: NodeId, watch: &mut impl Watch<P>) {
+        let durable = self.rare_of(node).and_then(|rare| rare.disk.as_ref()).map_or(0, |disk| disk.durable);
+        while let Some(gated) = self.rare(node).gated.pop_front_if(|gated| gated.needs <= durable) {
+            match gated.what {
+                Promise::Send { to, ordinal, message, blob } => {
+                    self.transmit(node, to, ordinal, message, blob, watch);
+                }
+                Promise::Reply { id, reply } => self.answer(node, id, &reply, watch),
+            }
+        }
+    }
+
+    /// A message leaves its node.
     #[inline]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one call in the kernel's hottest loop; a struct costs 1 ns"
-    )]
     pub(super) fn transmit(
         &mut self,
         from: NodeId,
         to: NodeId,
         ordinal: u64,
-        later: u64,
         message: P::Message,
         blob: Option<Blob>,
         watch: &mut impl Watch<P>,
@@ -129,7 +126,7 @@ impl<P: Protocol> World<P> {
         if to.0 >= self.setup.nodes {
             return self.drop_message(from, to, Drop::Lost, watch);
         }
-        let at = self.now + later;
+        let at = self.now;
         let size = if self.network.measures_size(from, to) {
             message.size() + frame::HEADER_SIZE as u64 + blob.as_ref().map_or(0, Blob::length)
         } else {
@@ -187,11 +184,11 @@ impl<P: Protocol> World<P> {
         Body::Other(Box::new(Other::Frame { bytes, blob }))
     }
 
-    fn disk(&mut self, node: NodeId) -> &mut crate::disk::Disk<P::Record> {
+    pub(super) fn disk(&mut self, node: NodeId) -> &mut crate::disk::Disk<P::Record> {
         self.rare(node).disk.get_or_insert_default()
     }
 
-    /// Appends to the log. False if the disk refused it; the node is told.
+    /// Appends to the log. False if the disk refused it; the node is told before it takes anything else.
     fn persist(&mut self, node: NodeId, tag: Tag, record: P::Record) -> bool {
         let setup = self.setup.clone();
         let measures = setup.disk.capacity.is_some() || setup.disk.throughput.is_some();
@@ -199,7 +196,8 @@ impl<P: Protocol> World<P> {
         let (now, life) = (self.now, self.slots[node.0 as usize].life);
         let disk = self.disk(node);
         if !disk.has_room(bytes, &setup.disk) {
-            self.other(self.now, node, Other::Full { life, record });
+            self.rare(node).held.refused = true;
+            self.other(now, node, Other::Full { life, record });
             return false;
         }
         disk.append(tag, record, bytes);
@@ -221,14 +219,15 @@ impl<P: Protocol> World<P> {
 
     /// Begins a sync of all that was written, unless one runs or there is nothing.
     pub(super) fn begin_sync(&mut self, node: NodeId) {
+        let disk = self.rare_of(node).and_then(|rare| rare.disk.as_ref());
+        if !disk.is_some_and(|disk| disk.has_unsynced() && disk.syncing.is_none()) {
+            return;
+        }
         let model = self.setup.clone();
         let (now, life) = (self.now, self.slots[node.0 as usize].life);
         let roll = self.keys.roll(Purpose::Disk).clone();
         let rare = self.rare(node);
-        let Some(disk) = rare.disk.as_mut().filter(|disk| disk.has_unsynced() && disk.syncing.is_none())
-        else {
-            return;
-        };
+        let disk = rare.disk.get_or_insert_default();
         disk.operations += 1;
         let draw = roll.at(u64::from(node.0), disk.operations);
         let write = model.disk.write.as_ref().map_or(0, |law| law.draw(draw));
@@ -239,19 +238,22 @@ impl<P: Protocol> World<P> {
         let (done, upto) = (disk.busy_until, disk.written);
         disk.syncing = Some(upto);
         rare.held.syncing = model.disk.is_blocking;
-        self.other(done, node, Other::Synced { life, upto, fails });
+        self.other(done, node, Other::Disk { life, done: Done::Sync { upto, fails } });
     }
 
     fn store_blob(&mut self, node: NodeId, tag: Tag, blob: Blob) {
         let setup = self.setup.clone();
         let life = self.slots[node.0 as usize].life;
         let id = blob.id();
-        if !self.disk(node).has_room(blob.length(), &setup.disk) {
+        let disk = self.disk(node);
+        let more = if disk.blobs.contains_key(&id) { 0 } else { blob.length() };
+        if !disk.has_room(more, &setup.disk) {
             let news = BlobInput::Refused { tag, id };
             return self.other(self.now, node, Other::Blob { life, news });
         }
-        let done = self.device(node, blob.length(), true);
-        self.other(done, node, Other::Written { life, tag, blob });
+        let done = Done::Store { tag, id, write: self.disk(node).put_blob(&blob) };
+        let at = self.device(node, blob.length(), true);
+        self.other(at, node, Other::Disk { life, done });
     }
 
     fn load_blob(&mut self, node: NodeId, tag: Tag, id: BlobId) {
@@ -261,8 +263,46 @@ impl<P: Protocol> World<P> {
             Some(stored) if stored.is_damaged => (BlobInput::Damaged { tag, id }, stored.blob.length()),
             Some(stored) => (BlobInput::Loaded { tag, blob: stored.blob.clone() }, stored.blob.length()),
         };
-        let done = self.device(node, length, false);
-        self.other(done, node, Other::Blob { life, news });
+        let at = self.device(node, length, false);
+        self.other(at, node, Other::Disk { life, done: Done::Load(news) });
+    }
+
+    /// The disk has done what it was asked, which shows once no stall holds it back.
+    pub(super) fn disk_did(&mut self, node: NodeId, done: Done, watch: &mut impl Watch<P>) {
+        let now = self.now;
+        let disk = self.disk(node);
+        if disk.stalled_until > now || !disk.stalled.is_empty() {
+            return disk.stalled.push(done);
+        }
+        self.finish_operation(node, done, watch);
+    }
+
+    /// A stall is over, unless another one lasts longer.
+    pub(super) fn unstall(&mut self, node: NodeId, watch: &mut impl Watch<P>) {
+        let now = self.now;
+        let disk = self.disk(node);
+        if disk.stalled_until > now {
+            return;
+        }
+        for done in std::mem::take(&mut disk.stalled) {
+            if self.slots[node.0 as usize].is_up {
+                self.finish_operation(node, done, watch);
+            }
+        }
+    }
+
+    fn finish_operation(&mut self, node: NodeId, done: Done, watch: &mut impl Watch<P>) {
+        let news = match done {
+            Done::Sync { upto, fails } => return self.synced(node, upto, fails, watch),
+            Done::Store { tag, id, write } => {
+                self.disk(node).keep_blob(id, write);
+                BlobInput::Stored { tag, id }
+            }
+            Done::Load(news) => news,
+        };
+        // An input like any other: it waits if the node is held.
+        let life = self.slots[node.0 as usize].life;
+        self.other(self.now, node, Other::Blob { life, news });
     }
 
     /// Uses the disk for so many bytes; gives the time at which it is done.

@@ -1,12 +1,14 @@
 //! An event comes up: it is handed to its node, or the node is found to be down, held, or gone.
 
-use seedbed_core::contract::{BlobInput, Context, Dice, Input, InputOf, NodeId, Protocol, Purpose, frame};
+use seedbed_core::contract::{
+    CommandId, Context, Dice, EffectOf, Input, InputOf, NodeId, Protocol, Purpose, frame,
+};
 
 use super::{Body, Event, NOBODY, Other, World};
 use crate::slot::Due;
 use crate::watch::{Drop, Watch};
 
-/// How many inputs may wait for a node that is held: what comes on top is lost.
+/// How many inputs may wait for a node that is held: messages and commands that come on top are lost.
 const INBOX_MAX: usize = 1 << 16;
 
 /// Says in the digest that a timer, not a message, came up.
@@ -20,25 +22,27 @@ impl<P: Protocol> World<P> {
         let Event { to, source, body } = event;
         self.tally.events += 1;
         let slot = &self.slots[to.0 as usize];
-        if slot.is_rare && self.rare_of(to).is_some_and(|rare| rare.held.any()) && self.must_queue(to, &body)
-        {
-            return self.enqueue(to, source, body, watch);
+        if slot.is_rare && self.rare_of(to).is_some_and(|rare| rare.held.any()) {
+            return self.enqueue_or_take(to, source, body, watch);
         }
-        self.take(to, source, body, watch);
+        self.take(to, source, body, false, watch);
     }
 
+    /// `has_arrived` says of a message that it waited at its node: what is cut since then cannot stop it.
     #[inline(always)]
-    fn take(&mut self, to: NodeId, source: u32, body: Body<P>, watch: &mut impl Watch<P>) {
+    fn take(&mut self, to: NodeId, source: u32, body: Body<P>, has_arrived: bool, watch: &mut impl Watch<P>) {
         let place = u64::from(to.0) << 32 | u64::from(source);
         match body {
             Body::Message { message } => {
                 self.digest.fold(self.now, place);
-                self.deliver(to, NodeId(source), message, None, watch);
+                self.deliver(to, NodeId(source), message, None, has_arrived, watch);
             }
             Body::Timer { index } => self.timer(to, index, watch),
             Body::Other(other) => {
-                self.digest.fold(self.now, place | OTHER);
-                self.take_other(to, source, *other, watch);
+                // A message is a message, whether it travels as a value or as bytes.
+                let kind = if source == NOBODY { OTHER } else { 0 };
+                self.digest.fold(self.now, place | kind);
+                self.take_other(to, source, *other, has_arrived, watch);
             }
         }
     }
@@ -50,9 +54,10 @@ impl<P: Protocol> World<P> {
         from: NodeId,
         message: P::Message,
         blob: Option<seedbed_core::contract::Blob>,
+        has_arrived: bool,
         watch: &mut impl Watch<P>,
     ) {
-        if !self.network.is_linked(from, to) {
+        if !has_arrived && !self.network.is_linked(from, to) {
             return self.drop_message(from, to, Drop::Cut, watch);
         }
         if !self.slots[to.0 as usize].is_up {
@@ -103,29 +108,66 @@ impl<P: Protocol> World<P> {
         let dice = Dice::new(&self.keys, node, slot.life(), number);
         slot.state.step(input, &mut Context::new(now, wall, node, dice, &mut effects));
         self.tally.steps += 1;
-        let cost = if self.modes.steps_cost { self.step_cost(node, number) } else { 0 };
-        self.carry_out(node, number, cost, &mut effects, watch);
+        if self.modes.steps_cost {
+            return self.compute(node, number, effects);
+        }
+        self.carry_out(node, number, &mut effects, watch);
         self.effects = effects;
     }
 
+    /// A step takes its time: only when it is over does anything of it leave the node.
     #[cold]
-    fn step_cost(&self, node: NodeId, step: u64) -> u64 {
-        let place = u64::from(node.0) << 32 | u64::from(self.slots[node.0 as usize].life);
-        self.setup.step_cost.as_ref().map_or(0, |law| law.draw(self.keys.roll(Purpose::Cpu).at(place, step)))
+    fn compute(&mut self, node: NodeId, step: u64, effects: Vec<EffectOf<P>>) {
+        let life = self.slots[node.0 as usize].life;
+        let draw = self.keys.roll(Purpose::Cpu).at(u64::from(node.0) << 32 | u64::from(life), step);
+        let cost = self.setup.step_cost.as_ref().map_or(0, |law| law.draw(draw));
+        let done = self.now.saturating_add(cost);
+        let rare = self.rare(node);
+        rare.held.computing = true;
+        rare.computed_at = done;
+        self.effects = std::mem::replace(&mut self.rare(node).computed, effects);
+        self.other(done, node, Other::Idle { life });
+    }
+
+    /// The CPU has done a step. If its node is paused, that shows when it goes on.
+    #[cold]
+    pub(super) fn finish_step(&mut self, node: NodeId, watch: &mut impl Watch<P>) {
+        let (now, step) = (self.now, self.slots[node.0 as usize].steps.wrapping_sub(1));
+        let rare = self.rare(node);
+        if rare.held.paused || rare.computed_at > now {
+            return;
+        }
+        rare.held.computing = false;
+        let mut effects = std::mem::take(&mut rare.computed);
+        self.keep_promises(node, watch);
+        self.carry_out(node, step, &mut effects, watch);
+        self.rare(node).computed = effects;
+        self.release(node, watch);
     }
 
     #[cold]
-    fn take_other(&mut self, to: NodeId, source: u32, other: Other<P>, watch: &mut impl Watch<P>) {
+    fn take_other(
+        &mut self,
+        to: NodeId,
+        source: u32,
+        other: Other<P>,
+        has_arrived: bool,
+        watch: &mut impl Watch<P>,
+    ) {
         let slot = &self.slots[to.0 as usize];
         let (is_up, now_life) = (slot.is_up, slot.life);
         match other {
             Other::MessageWithBlob { message, blob } => {
-                self.deliver(to, NodeId(source), message, Some(blob), watch);
+                self.deliver(to, NodeId(source), message, Some(blob), has_arrived, watch);
             }
             Other::Frame { bytes, blob } => match frame::decode(&bytes) {
-                Ok((_, message, _)) => self.deliver(to, NodeId(source), message, blob, watch),
+                Ok((_, message, _)) => {
+                    self.deliver(to, NodeId(source), message, blob, has_arrived, watch);
+                }
                 Err(_) => self.drop_message(NodeId(source), to, Drop::Damaged, watch),
             },
+            // A fault may have started it before, and stopped it since.
+            Other::Start if slot.has_lived() => {}
             Other::Start => self.begin_life(to, watch),
             Other::Command { id, .. } if !is_up => watch.refused(self, to, id),
             Other::Command { id, command } => {
@@ -135,27 +177,21 @@ impl<P: Protocol> World<P> {
             Other::Members(_) | Other::Link { .. } if !is_up => {}
             Other::Members(members) => self.step(to, Input::Members(members), watch),
             Other::Link { peer, up } => self.step(to, Input::Link { peer, up }, watch),
-            Other::Synced { life, upto, fails } if life == now_life => self.synced(to, upto, fails, watch),
+            Other::Unstalled => self.unstall(to, watch),
+            Other::Disk { life, done } if is_up && life == now_life => self.disk_did(to, done, watch),
             Other::Blob { life, news } if is_up && life == now_life => {
                 self.step(to, Input::Blob(news), watch)
             }
-            Other::Written { life, tag, blob } if is_up && life == now_life => {
-                let id = blob.id();
-                self.rare(to).disk.get_or_insert_default().put_blob(blob);
-                self.step(to, Input::Blob(BlobInput::Stored { tag, id }), watch);
-            }
             Other::Full { life, record } if is_up && life == now_life => {
+                self.rare(to).held.refused = false;
                 self.step(to, Input::Full { record }, watch);
-            }
-            Other::Ran { life, job } if is_up && life == now_life => self.ran(to, job, watch),
-            Other::Idle { life } if life == now_life => {
-                self.rare(to).held.computing = false;
                 self.release(to, watch);
             }
+            Other::Ran { life, job } if is_up && life == now_life => self.ran(to, job, watch),
+            Other::Idle { life } if is_up && life == now_life => self.finish_step(to, watch),
             // It belonged to a life that is over.
-            Other::Synced { .. }
+            Other::Disk { .. }
             | Other::Blob { .. }
-            | Other::Written { .. }
             | Other::Full { .. }
             | Other::Ran { .. }
             | Other::Idle { .. } => {}
@@ -171,19 +207,26 @@ impl<P: Protocol> World<P> {
         }
     }
 
-    /// Whether a held node must let this wait. What frees it, or comes from its own disk or CPU, does not.
+    /// What comes to a node that stands still waits, except what its devices did, which work on, and the refusal of
+    /// a record, which it must know before anything else.
     #[cold]
-    fn must_queue(&self, to: NodeId, body: &Body<P>) -> bool {
-        let Body::Other(other) = body else { return true };
-        match **other {
-            Other::Start | Other::Idle { .. } => false,
-            // The device works on while its node stands still.
-            Other::Synced { .. } => self.rare_of(to).is_some_and(|rare| rare.held.paused),
-            _ => true,
+    fn enqueue_or_take(&mut self, to: NodeId, source: u32, body: Body<P>, watch: &mut impl Watch<P>) {
+        let is_urgent = |other: &Other<P>| {
+            matches!(
+                other,
+                Other::Start
+                    | Other::Idle { .. }
+                    | Other::Disk { .. }
+                    | Other::Unstalled
+                    | Other::Full { .. }
+            )
+        };
+        match &body {
+            Body::Other(other) if is_urgent(other) => self.take(to, source, body, false, watch),
+            _ => self.enqueue(to, source, body, watch),
         }
     }
 
-    #[cold]
     fn enqueue(&mut self, to: NodeId, source: u32, body: Body<P>, watch: &mut impl Watch<P>) {
         let now = self.now;
         // A timer's entry has come up: from here on the inbox holds it.
@@ -198,11 +241,25 @@ impl<P: Protocol> World<P> {
             },
             other => other,
         };
+        if source != NOBODY && !self.network.is_linked(NodeId(source), to) {
+            return self.drop_message(NodeId(source), to, Drop::Cut, watch);
+        }
+        // What the node itself brought about has its bounds there.
+        let is_foreign = source != NOBODY || command(&body).is_some();
         let rare = self.rare(to);
-        if rare.inbox.len() < INBOX_MAX {
+        if is_foreign && rare.inbox.len() >= INBOX_MAX {
+            self.abandon(to, source, &body, watch);
+        } else {
             rare.inbox.push_back((source, body));
-        } else if source != NOBODY {
+        }
+    }
+
+    /// What waited for a node, or would have to, is lost.
+    pub(super) fn abandon(&mut self, to: NodeId, source: u32, body: &Body<P>, watch: &mut impl Watch<P>) {
+        if source != NOBODY {
             self.drop_message(NodeId(source), to, Drop::Down, watch);
+        } else if let Some(id) = command(body) {
+            watch.refused(self, to, id);
         }
     }
 
@@ -219,8 +276,19 @@ impl<P: Protocol> World<P> {
                     let due = self.slot(node).timers.check(index, now);
                     self.fire(node, index, due, watch);
                 }
-                other => self.take(node, source, other, watch),
+                other => self.take(node, source, other, true, watch),
             }
         }
+    }
+}
+
+/// The number of the command that an event brings, if it does.
+fn command<P: Protocol>(body: &Body<P>) -> Option<CommandId> {
+    match body {
+        Body::Other(other) => match **other {
+            Other::Command { id, .. } => Some(id),
+            _ => None,
+        },
+        _ => None,
     }
 }

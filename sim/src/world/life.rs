@@ -1,10 +1,13 @@
 //! Nodes begin and end, disks finish, faults strike.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use seedbed_core::contract::{Duration, Input, Life, NodeId, Protocol, Purpose, Time};
 
-use super::{Other, World, number};
+use super::{Body, NOBODY, Other, World, number};
 use crate::clock::{self, Clock};
-use crate::disk::{Loss, Promise};
+use crate::disk::{Done, Loss};
 use crate::fault::{Action, Schedule, Timed};
 use crate::network::NodeSet;
 use crate::slot::{Held, LIVES_MAX, Timers};
@@ -17,8 +20,7 @@ impl<P: Protocol> World<P> {
         if slot.is_up || slot.life == LIVES_MAX {
             return;
         }
-        let is_first = slot.steps == 0 && slot.life == 0;
-        let life = if is_first { Life(0) } else { Life(slot.life().0 + 1) };
+        let life = if slot.has_lived() { Life(slot.life().0 + 1) } else { Life(0) };
         if self.rare_of(node).and_then(|rare| rare.disk.as_ref()).is_some_and(|disk| disk.is_rotten) {
             self.tally.halts += 1;
             return watch.down(self, node, Down::LogDamaged);
@@ -41,21 +43,28 @@ impl<P: Protocol> World<P> {
         if !self.slots[node.0 as usize].is_up {
             return;
         }
-        self.slot(node).is_up = false;
-        self.slot(node).timers = Timers::default();
+        // Its memory is freed at once, not when it starts again.
+        let state = P::boot(&self.config, node);
+        let slot = self.slot(node);
+        (slot.state, slot.timers, slot.is_up) = (state, Timers::default(), false);
         self.digest.fold(self.now, !u64::from(node.0));
         if self.rare_of(node).is_some() {
             let draw = self.keys.roll(Purpose::Disk).at(u64::from(node.0), !self.now);
+            let measures = self.setup.disk.capacity.is_some();
             let rare = self.rare(node);
-            rare.gated.clear();
-            rare.inbox.clear();
+            rare.gated = VecDeque::new();
+            rare.computed = Vec::new();
             rare.held = Held::default();
             rare.jobs_until = 0;
+            let inbox = std::mem::take(&mut rare.inbox);
             if let Some(disk) = &mut rare.disk {
                 let before = disk.written;
-                disk.crash(loss, draw);
+                disk.crash(loss, draw, measures);
                 let lost = before.saturating_sub(disk.durable);
                 self.tally.records_lost += lost;
+            }
+            for (source, body) in inbox {
+                self.abandon(node, source, &body, watch);
             }
         }
         self.tally.crashes += u64::from(why == Down::Crash);
@@ -72,21 +81,10 @@ impl<P: Protocol> World<P> {
         }
     }
 
-    /// A sync is over: what waited for it goes.
+    /// A sync is over: what waited for it goes, once its node notices.
     pub(super) fn synced(&mut self, node: NodeId, upto: u64, fails: bool, watch: &mut impl Watch<P>) {
-        if !self.slots[node.0 as usize].is_up {
+        if self.rare(node).disk.as_ref().is_none_or(|disk| disk.syncing != Some(upto)) {
             return;
-        }
-        let now = self.now;
-        let life = self.slots[node.0 as usize].life;
-        match self.rare(node).disk.as_ref() {
-            Some(disk) if disk.syncing == Some(upto) && disk.stalled_until > now => {
-                // A stall began meanwhile.
-                let later = disk.stalled_until;
-                return self.other(later, node, Other::Synced { life, upto, fails });
-            }
-            Some(disk) if disk.syncing == Some(upto) => {}
-            _ => return,
         }
         if fails {
             // What the device still has of the tail is unknown: nothing of it is relied upon.
@@ -97,22 +95,21 @@ impl<P: Protocol> World<P> {
         let Some(disk) = rare.disk.as_mut() else { return };
         disk.commit(upto, measures);
         disk.syncing = None;
-        let durable = disk.durable;
         rare.held.syncing = false;
         self.tally.syncs += 1;
         self.begin_sync(node);
-        while let Some(gated) = {
-            let gated = &mut self.rare(node).gated;
-            if gated.front().is_some_and(|gated| gated.needs <= durable) { gated.pop_front() } else { None }
-        } {
-            match gated.what {
-                Promise::Send { to, ordinal, message, blob } => {
-                    self.transmit(node, to, ordinal, 0, message, blob, watch);
-                }
-                Promise::Reply { id, reply } => self.answer(node, id, &reply, watch),
-            }
+        self.go_on(node, watch);
+    }
+
+    /// A node takes up what waited, unless it is paused or computes.
+    fn go_on(&mut self, node: NodeId, watch: &mut impl Watch<P>) {
+        let held = self.rare(node).held;
+        if held.computing {
+            self.finish_step(node, watch);
+        } else if !held.paused {
+            self.keep_promises(node, watch);
+            self.release(node, watch);
         }
-        self.release(node, watch);
     }
 
     /// The next fault strikes.
@@ -144,11 +141,13 @@ impl<P: Protocol> World<P> {
             Action::Resume { node } => {
                 if self.rare_of(*node).is_some_and(|rare| rare.held.paused) {
                     self.rare(*node).held.paused = false;
-                    self.release(*node, watch);
+                    self.go_on(*node, watch);
                 }
             }
             Action::Disturb { number, from, to, how } => {
-                let set = |nodes: &[NodeId]| nodes.iter().copied().collect::<NodeSet>();
+                // A list from outside may name any node: a set is as large as its largest member.
+                let is_here = |node: &NodeId| node.0 < self.setup.nodes;
+                let set = |nodes: &[NodeId]| nodes.iter().copied().filter(is_here).collect::<NodeSet>();
                 self.network.disturb(*number, set(from), set(to), *how);
             }
             Action::Calm { number } => {
@@ -162,56 +161,56 @@ impl<P: Protocol> World<P> {
     fn act_on_device(&mut self, action: &Action) {
         let now = self.now;
         let Some(node) = action.node() else { return };
-        let roll = self.keys.roll(Purpose::Disk).clone();
-        let rare = self.rare(node);
-        let disk = rare.disk.get_or_insert_default();
         match action {
             Action::DiskStall { lasts, .. } => {
-                disk.stalled_until = disk.stalled_until.max(now.saturating_add(lasts.as_nanos()));
+                let end = now.saturating_add(lasts.as_nanos());
+                let disk = self.disk(node);
+                disk.stalled_until = disk.stalled_until.max(end);
+                self.other(end, node, Other::Unstalled);
             }
-            Action::DiskFull { full, .. } => disk.is_full = *full,
-            Action::DiskError { .. } => disk.fails_next = true,
+            Action::DiskFull { full, .. } => self.disk(node).is_full = *full,
+            Action::DiskError { .. } => self.disk(node).fails_next = true,
             Action::DiskRot { .. } => {
-                disk.is_rotten = disk.len() > 0;
-                let count = disk.blobs.len() as u64;
-                let pick = roll.at(u64::from(node.0), !now) % count.max(1);
-                if let Some(stored) = disk.blobs.values_mut().nth(pick as usize) {
-                    stored.is_damaged = true;
-                }
+                let draw = self.keys.roll(Purpose::Disk).at(u64::from(node.0), !now);
+                self.disk(node).rot(draw);
             }
             Action::ClockJump { by, .. } => {
-                let clock = rare.clock.get_or_insert_with(Clock::default);
+                let clock = self.rare(node).clock.get_or_insert_with(Clock::default);
                 clock.skew = clock.skew.saturating_add(*by);
             }
-            Action::ClockDrift { ppb, .. } => {
-                rare.clock.get_or_insert_with(Clock::default).set_drift(now, *ppb);
-            }
+            Action::ClockDrift { ppb, .. } => self.set_drift(node, *ppb),
             _ => {}
         }
     }
 
-    /// Ends every fault: nothing more strikes, links and disks are whole, clocks run true, every node is up. Begins
-    /// the phase in which liveness is owed.
+    /// A clock runs at another rate from now on, and so do the timers that are set.
+    fn set_drift(&mut self, node: NodeId, ppb: i64) {
+        let now = self.now;
+        let clock = self.rare(node).clock.get_or_insert_with(Clock::default);
+        let before = *clock;
+        clock.set_drift(now, ppb);
+        let after = *clock;
+        let left = |deadline: u64| before.steady(deadline, 0).since(before.steady(now, 0));
+        let moved = |deadline: u64| now.saturating_add(after.world_time(left(deadline)));
+        for (index, at) in self.slot(node).timers.move_all(|at| if at <= now { at } else { moved(at) }) {
+            self.push(at, node, NOBODY, Body::Timer { index });
+        }
+    }
+
+    /// Ends every fault: nothing more strikes, links and disks are whole, no sync fails any more, clocks run at the
+    /// true rate, every node is up. What was lost stays lost. Begins the phase in which liveness is owed.
     pub fn heal(&mut self, watch: &mut impl Watch<P>) {
         self.faults.clear();
         self.network.calm_all();
+        Arc::make_mut(&mut self.setup).disk.sync_error = 0;
         for node in (0..self.setup.nodes).map(NodeId) {
-            if self.rare_of(node).is_some() {
-                let (now, life) = (self.now, self.slots[node.0 as usize].life);
-                let rare = self.rare(node);
-                if let Some(clock) = &mut rare.clock {
-                    clock.set_drift(now, 0);
+            if let Some(rare) = self.rare_of(node) {
+                let (drifts, is_paused) = (rare.clock.is_some(), rare.held.paused);
+                if drifts {
+                    self.set_drift(node, 0);
                 }
-                if let Some(disk) = &mut rare.disk {
-                    (disk.is_full, disk.fails_next, disk.is_rotten) = (false, false, false);
-                    disk.stalled_until = 0;
-                    disk.busy_until = disk.busy_until.min(now);
-                    if let Some(upto) = disk.syncing {
-                        self.other(now, node, Other::Synced { life, upto, fails: false });
-                    }
-                }
-                let rare = self.rare(node);
-                if rare.held.paused {
+                self.heal_disk(node);
+                if is_paused {
                     self.act(Action::Resume { node }, watch);
                 }
             }
@@ -219,6 +218,20 @@ impl<P: Protocol> World<P> {
                 self.act(Action::Restart { node }, watch);
             }
         }
+    }
+
+    fn heal_disk(&mut self, node: NodeId) {
+        let (now, life) = (self.now, self.slots[node.0 as usize].life);
+        let Some(disk) = self.rare(node).disk.as_mut() else { return };
+        (disk.is_full, disk.fails_next, disk.is_rotten) = (false, false, false);
+        disk.stalled_until = 0;
+        // A sync that runs ends now, and well: the end that was drawn for it finds nothing to do.
+        disk.stalled.retain(|done| !matches!(done, Done::Sync { .. }));
+        if let Some(upto) = disk.syncing {
+            let done = Done::Sync { upto, fails: false };
+            self.other(now, node, Other::Disk { life, done });
+        }
+        self.other(now, node, Other::Unstalled);
     }
 
     /// How long ago the world began.

@@ -18,7 +18,7 @@ use seedbed_core::contract::{
 
 use crate::clock::{self, Clocks};
 use crate::digest::Digest;
-use crate::disk::DiskModel;
+use crate::disk::{DiskModel, Done};
 use crate::fault::{Schedule, Timed};
 use crate::law::Law;
 use crate::network::{Network, Traffic};
@@ -188,21 +188,16 @@ pub(crate) enum Other<P: Protocol> {
     },
     /// A node that has not started yet does.
     Start,
+    /// A stall of the disk may be over.
+    Unstalled,
     // What a node waits for in one life; it means nothing to the next.
-    Synced {
+    Disk {
         life: u16,
-        upto: u64,
-        fails: bool,
+        done: Done,
     },
     Blob {
         life: u16,
         news: BlobInput,
-    },
-    /// A blob has been written, and can be announced.
-    Written {
-        life: u16,
-        tag: seedbed_core::contract::Tag,
-        blob: Blob,
     },
     Full {
         life: u16,
@@ -384,7 +379,7 @@ impl<P: Protocol> World<P> {
         self.other(at.0, node, Other::Link { peer, up });
     }
 
-    /// Takes everything that happens before `limit`, and advances the clock to it.
+    /// Takes everything that happens before `limit`, and advances the clock to it, unless that is the end of time.
     pub fn run_until(&mut self, limit: Time, watch: &mut impl Watch<P>) {
         while self.advance(limit, watch) {}
     }
@@ -404,7 +399,9 @@ impl<P: Protocol> World<P> {
             self.strike(watch);
             return true;
         }
-        self.now = self.now.max(limit.0);
+        if limit < Time::MAX {
+            self.now = self.now.max(limit.0);
+        }
         false
     }
 

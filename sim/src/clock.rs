@@ -43,7 +43,7 @@ impl Clocks {
         let sign = if draw & 1 == 0 { 1 } else { -1 };
         let skew = self.skew.as_ref().map_or(0, |law| sign * (law.draw(roll.next(draw)) as i64));
         let width = 2 * self.drift_ppb.min(DRIFT_PPB_MAX as u64) + 1;
-        let rate = (u128::from(roll.next(!draw)) * u128::from(width) >> 64) as i64;
+        let rate = ((u128::from(roll.next(!draw)) * u128::from(width)) >> 64) as i64;
         let drift_ppb = rate - (width / 2) as i64;
         (skew != 0 || drift_ppb != 0).then_some(Clock { skew, drift_ppb, since: 0, gained: 0 })
     }

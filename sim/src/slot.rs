@@ -96,6 +96,7 @@ impl<P: Protocol> Default for Rare<P> {
 #[derive(Clone)]
 pub(crate) struct Timers<T> {
     first: Armed<T>,
+    #[expect(clippy::box_collection, reason = "two words less in the slot of every node")]
     rest: Option<Box<Vec<Armed<T>>>>,
 }
 

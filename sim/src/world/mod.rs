@@ -7,6 +7,7 @@
 mod effects;
 mod handle;
 mod life;
+mod value;
 mod view;
 
 use std::sync::Arc;
@@ -63,6 +64,7 @@ pub struct Services<P: Protocol> {
     /// The CPU time of a job.
     pub cost: fn(&P::Config, &P::Job) -> Duration,
     /// Its outcome.
+    #[expect(clippy::type_complexity, reason = "a name for it would say less")]
     pub perform: fn(&P::Config, &P::Job, &dyn Store) -> Option<P::Outcome>,
 }
 
@@ -90,7 +92,6 @@ impl<P: Subject> Services<P> {
 }
 
 /// A simulated world.
-#[derive(Clone)]
 pub struct World<P: Protocol> {
     config: Arc<P::Config>,
     services: Services<P>,
@@ -484,17 +485,6 @@ const AHEAD: usize = 6;
 /// Bits below the time that order simultaneous events where ties are shuffled.
 const TIE_BITS: u32 = 8;
 const TIME_MAX: u64 = u64::MAX >> TIE_BITS;
-
-impl<P: Protocol> std::fmt::Debug for World<P> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("World")
-            .field("now", &self.now())
-            .field("nodes", &self.slots.len())
-            .field("under_way", &self.queue.len())
-            .field("digest", &format_args!("{:016x}", self.digest.value()))
-            .finish_non_exhaustive()
-    }
-}
 
 /// The lane of a message with or without a blob.
 fn lane<M: Wire>(message: &M) -> Lane {

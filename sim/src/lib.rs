@@ -18,4 +18,4 @@ mod world;
 pub use digest::Digest;
 pub use disk::{DiskModel, Loss};
 pub use watch::{Down, Drop, Watch};
-pub use world::{MODEL_VERSION, Services, Setup, Tally, World};
+pub use world::{MODEL_VERSION, Perform, Services, Setup, Tally, World};

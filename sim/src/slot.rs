@@ -6,7 +6,7 @@ use seedbed_core::contract::{EffectOf, Life, Protocol};
 
 use crate::clock::Clock;
 use crate::disk::{Disk, Gated};
-use crate::world::Body;
+use crate::world::Event;
 
 /// What every event touches.
 #[derive(Clone)]
@@ -47,10 +47,10 @@ pub(crate) struct Rare<P: Protocol> {
     /// What waits for the disk.
     pub(crate) gated: VecDeque<Gated<P>>,
     /// What came while the node was held.
-    pub(crate) inbox: VecDeque<(u32, Body<P>)>,
+    pub(crate) inbox: VecDeque<Event<P>>,
     pub(crate) held: Held,
     /// What a step that is still being computed will do.
-    pub(crate) computed: Vec<EffectOf<P>>,
+    pub(crate) computed: VecDeque<EffectOf<P>>,
     /// And when it is over.
     pub(crate) computed_at: u64,
     /// Until when the CPU computes jobs, in world time.
@@ -84,7 +84,7 @@ impl<P: Protocol> Default for Rare<P> {
             gated: VecDeque::new(),
             inbox: VecDeque::new(),
             held: Held::default(),
-            computed: Vec::new(),
+            computed: VecDeque::new(),
             computed_at: 0,
             jobs_until: 0,
         }
@@ -96,7 +96,7 @@ impl<P: Protocol> Default for Rare<P> {
 #[derive(Clone)]
 pub(crate) struct Timers<T> {
     first: Armed<T>,
-    #[expect(clippy::box_collection, reason = "two words less in the slot of every node")]
+    #[expect(clippy::box_collection, reason = "8 bytes in every slot, not 24")]
     rest: Option<Box<Vec<Armed<T>>>>,
 }
 

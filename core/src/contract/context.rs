@@ -1,5 +1,6 @@
 //! What a step can see and do.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::{Blob, BlobId, CommandId, Dice, Duration, Effect, EffectOf, NodeId, Protocol, Tag, Time};
@@ -15,63 +16,68 @@ pub struct Context<'a, P: Protocol> {
     pub me: NodeId,
     /// The draws of this step.
     pub dice: Dice<'a>,
-    effects: &'a mut Vec<EffectOf<P>>,
+    effects: &'a mut VecDeque<EffectOf<P>>,
 }
 
 impl<'a, P: Protocol> Context<'a, P> {
-    /// The context of one step; its effects are appended to `effects`, a buffer that drivers reuse.
+    /// The context of one step; its effects are appended to `effects`, a queue that drivers reuse.
     #[inline]
-    pub fn new(now: Time, wall: Time, me: NodeId, dice: Dice<'a>, effects: &'a mut Vec<EffectOf<P>>) -> Self {
+    pub fn new(
+        now: Time,
+        wall: Time,
+        me: NodeId,
+        dice: Dice<'a>,
+        effects: &'a mut VecDeque<EffectOf<P>>,
+    ) -> Self {
         Self { now, wall, me, dice, effects }
     }
 
     /// Sends once every record persisted so far is on disk: the safe default.
     #[inline]
     pub fn send(&mut self, to: NodeId, message: P::Message) {
-        self.room();
-        self.effects.push(Effect::Send { to, durable: true, message, blob: None });
+        self.room().push_back(Effect::Send { to, durable: true, message, blob: None });
     }
 
     /// Sends a blob beside a message, once every record persisted so far is on disk.
     #[inline]
     pub fn send_blob(&mut self, to: NodeId, message: P::Message, blob: Blob) {
-        self.effects.push(Effect::Send { to, durable: true, message, blob: Some(blob) });
+        self.room().push_back(Effect::Send { to, durable: true, message, blob: Some(blob) });
     }
 
     /// Sends without waiting for the disk: for what promises nothing, such as heartbeats.
     #[inline]
     pub fn send_now(&mut self, to: NodeId, message: P::Message) {
-        self.effects.push(Effect::Send { to, durable: false, message, blob: None });
+        self.room().push_back(Effect::Send { to, durable: false, message, blob: None });
     }
 
     /// Appends to the node's log.
     #[inline]
     pub fn persist(&mut self, record: P::Record) {
-        self.effects.push(Effect::Persist { tag: Tag(0), record });
+        self.room().push_back(Effect::Persist { tag: Tag(0), record });
     }
 
     /// Replaces the node's log by a shorter one.
     #[inline]
     pub fn checkpoint(&mut self, records: Vec<P::Record>) {
-        self.effects.push(Effect::Checkpoint { tag: Tag(0), records });
+        self.room().push_back(Effect::Checkpoint { tag: Tag(0), records });
     }
 
     /// Answers a command once every record persisted so far is on disk.
     #[inline]
     pub fn reply(&mut self, id: CommandId, reply: P::Reply) {
-        self.effects.push(Effect::Reply { id, durable: true, reply });
+        self.room().push_back(Effect::Reply { id, durable: true, reply });
     }
 
     /// Answers a command without waiting for the disk: for what promises nothing.
     #[inline]
     pub fn reply_now(&mut self, id: CommandId, reply: P::Reply) {
-        self.effects.push(Effect::Reply { id, durable: false, reply });
+        self.room().push_back(Effect::Reply { id, durable: false, reply });
     }
 
     /// Sets a timer to run out after this time by the node's own clock; a set one is replaced.
     #[inline]
     pub fn set(&mut self, timer: P::Timer, after: Duration) {
-        self.effects.push(Effect::SetTimer { timer, after });
+        self.room().push_back(Effect::SetTimer { timer, after });
     }
 
     /// Sets a timer to a time drawn from `range`.
@@ -84,37 +90,37 @@ impl<'a, P: Protocol> Context<'a, P> {
     /// Forgets a timer.
     #[inline]
     pub fn cancel(&mut self, timer: P::Timer) {
-        self.effects.push(Effect::CancelTimer { timer });
+        self.room().push_back(Effect::CancelTimer { timer });
     }
 
     /// Tells whoever embeds or observes this node.
     #[inline]
     pub fn notify(&mut self, notice: P::Notice) {
-        self.effects.push(Effect::Notify { notice });
+        self.room().push_back(Effect::Notify { notice });
     }
 
     /// Stores a blob under its content address.
     #[inline]
     pub fn store(&mut self, blob: Blob) {
-        self.effects.push(Effect::StoreBlob { tag: Tag(0), blob });
+        self.room().push_back(Effect::StoreBlob { tag: Tag(0), blob });
     }
 
     /// Asks for a stored blob.
     #[inline]
     pub fn load(&mut self, id: BlobId) {
-        self.effects.push(Effect::LoadBlob { tag: Tag(0), id });
+        self.room().push_back(Effect::LoadBlob { tag: Tag(0), id });
     }
 
     /// Deletes a stored blob.
     #[inline]
     pub fn drop_blob(&mut self, id: BlobId) {
-        self.effects.push(Effect::DropBlob { id });
+        self.room().push_back(Effect::DropBlob { id });
     }
 
     /// Runs a job outside the step.
     #[inline]
     pub fn run(&mut self, job: P::Job) {
-        self.effects.push(Effect::Run { job });
+        self.room().push_back(Effect::Run { job });
     }
 
     /// Runs an embedded protocol. Its messages, timers, records, blobs and jobs become this node's, in order; its
@@ -123,7 +129,7 @@ impl<'a, P: Protocol> Context<'a, P> {
     where
         P: Embeds<C>,
     {
-        let mut inner = Vec::new();
+        let mut inner = VecDeque::new();
         let mut cx = Context {
             now: self.now,
             wall: self.wall,
@@ -136,18 +142,21 @@ impl<'a, P: Protocol> Context<'a, P> {
         let mut lifted = Lifted { notices: Vec::new(), replies: Vec::new() };
         for effect in inner {
             if let Some(effect) = lift::<P, C>(slot, effect, &mut lifted) {
-                self.effects.push(effect);
+                self.room().push_back(effect);
             }
         }
         lifted
     }
 
-    /// Makes room first, so that the effect that follows is written in place.
+    /// The effects, with room for one more: so that it is written in place. A queue that could still grow would have it
+    /// built elsewhere and copied, and a processor waits long for a copy of what was just written.
     #[inline]
-    fn room(&mut self) {
-        if self.effects.len() == self.effects.capacity() {
+    fn room(&mut self) -> &mut VecDeque<EffectOf<P>> {
+        // Not `if`: after the loop, the compiler knows.
+        while self.effects.len() == self.effects.capacity() {
             self.grow();
         }
+        self.effects
     }
 
     #[cold]

@@ -1,5 +1,6 @@
 //! One node on a bench: inputs go in by hand, effects are looked at.
 
+use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -27,11 +28,11 @@ impl<P: Protocol> Bench<P> {
     }
 
     pub(super) fn step(&mut self, input: InputOf<P>) -> Vec<EffectOf<P>> {
-        let mut effects = Vec::new();
+        let mut effects = VecDeque::new();
         let dice = Dice::new(&self.keys, self.me, Life(0), self.steps);
         self.steps += 1;
         self.node.step(input, &mut Context::new(self.now, Time::ZERO, self.me, dice, &mut effects));
-        effects
+        effects.into()
     }
 
     pub(super) fn start(&mut self, log: Vec<P::Record>) -> Vec<EffectOf<P>> {

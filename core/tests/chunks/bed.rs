@@ -154,7 +154,7 @@ impl Bed {
         let me = NodeId(node as u32);
         let Some(state) = &mut self.nodes[node] else { return };
         self.steps += 1;
-        let mut effects = Vec::new();
+        let mut effects = VecDeque::new();
         let dice = Dice::new(&self.keys, me, Life(0), self.steps);
         let local = self.origin + self.now.since(Time::ZERO);
         state.step(input, &mut Context::new(local, self.now, me, dice, &mut effects));

@@ -2,6 +2,7 @@
 
 mod bed;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bed::Bed;
@@ -335,7 +336,7 @@ proptest! {
                 part.request = request;
             }
             let dice = Dice::new(&keys, NodeId(me), Life(0), ordinal);
-            let mut effects = Vec::new();
+            let mut effects = VecDeque::new();
             node.step(input, &mut Context::new(now, now, NodeId(me), dice, &mut effects));
             // Garbage makes no torrent: at most one effect per chunk and request, and a few.
             prop_assert!(effects.len() <= 64, "{effects:?}");

@@ -2,6 +2,7 @@
 
 mod pair;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use pair::*;
@@ -16,10 +17,10 @@ const ME: NodeId = NodeId(0);
 const ID: CommandId = CommandId(9);
 
 fn step<P: Protocol>(node: &mut P, input: InputOf<P>) -> Vec<EffectOf<P>> {
-    let (keys, mut effects) = (Keys::from_seed(1), Vec::new());
+    let (keys, mut effects) = (Keys::from_seed(1), VecDeque::new());
     let dice = Dice::new(&keys, ME, Life(0), 0);
     node.step(input, &mut Context::new(Time(5), Time(7), ME, dice, &mut effects));
-    effects
+    effects.into()
 }
 
 fn ask(node: &mut Pair, asks: &[Of<Ask>]) -> Vec<EffectOf<Pair>> {

@@ -6,7 +6,7 @@ mod link;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use seedbed_core::contract::{Duration, Keys, NodeId, Purpose, Roll};
+use seedbed_core::contract::{Duration, NodeId, Roll};
 use serde::{Deserialize, Serialize};
 
 pub use cuts::{Disturbance, NodeSet};
@@ -15,7 +15,8 @@ pub use link::{Burst, Link, Reorder};
 use crate::law::Law;
 use crate::watch::Drop;
 use cuts::Disturbances;
-use link::{LinkState, Passage};
+use link::LinkState;
+pub(crate) use link::Passage;
 
 /// What a message to oneself takes, through the node's own queue: a microsecond, in nanoseconds.
 const LOOPBACK: u64 = 1_000;
@@ -114,6 +115,9 @@ impl Network {
 
     #[inline(always)]
     fn link_index(&self, from: NodeId, to: NodeId) -> usize {
+        if self.links.len() == 1 {
+            return 0;
+        }
         if !self.exceptions.is_empty()
             && let Some(&index) = self.exceptions.get(&(from, to))
         {
@@ -129,38 +133,40 @@ impl Network {
     }
 
     /// The link between two nodes.
+    #[inline]
     #[must_use]
     pub fn link(&self, from: NodeId, to: NodeId) -> &Link {
         &self.links[self.link_index(from, to)]
     }
 
     /// Whether the size of messages matters.
-    #[inline]
     pub(crate) fn measures_size(&self, from: NodeId, to: NodeId) -> bool {
         !self.is_simple && self.link(from, to).bandwidth.is_some()
     }
 
-    /// What becomes of a message. All draws are addressed by its sender and ordinal. What a node sends to itself
-    /// takes no link: nothing can happen to it.
+    /// What becomes of a message whose first draw is `draw`, where there is nothing but latency and independent loss:
+    /// how long it takes, or nothing if it is lost. Elsewhere, [`send`](Self::send) tells.
     #[inline(always)]
-    pub(crate) fn send(&mut self, keys: &Keys, passage: Passage) -> Result<Fate, Drop> {
+    pub(crate) fn glide(&self, roll: &Roll, draw: u64, from: NodeId, to: NodeId) -> Option<u64> {
+        if from == to {
+            return Some(LOOPBACK);
+        }
+        let link = self.link(from, to);
+        (link.loss == 0 || roll.next(draw) >= link.loss).then(|| link.latency.draw(draw))
+    }
+
+    /// Whether no link does more than that, and nothing disturbs any.
+    #[inline(always)]
+    pub(crate) fn is_smooth(&self) -> bool {
+        self.is_simple && self.disturbances.is_empty()
+    }
+
+    /// What becomes of a message whose first draw is `draw`. What a node sends to itself takes no link: nothing can
+    /// happen to it.
+    pub(crate) fn send(&mut self, roll: &Roll, draw: u64, passage: Passage) -> Result<Fate, Drop> {
         if passage.from == passage.to {
             return Ok(Fate { delay: LOOPBACK, is_damaged: false, again: None });
         }
-        let roll = keys.roll(Purpose::Network);
-        let draw = roll.at(u64::from(passage.from.0) << 32 | u64::from(passage.life), passage.ordinal);
-        if self.is_simple && self.disturbances.is_empty() {
-            let link = &self.links[self.link_index(passage.from, passage.to)];
-            if link.loss != 0 && roll.next(draw) < link.loss {
-                return Err(Drop::Lost);
-            }
-            return Ok(Fate { delay: link.latency.draw(draw), is_damaged: false, again: None });
-        }
-        self.send_over_rough(roll, draw, passage)
-    }
-
-    #[cold]
-    fn send_over_rough(&mut self, roll: &Roll, draw: u64, passage: Passage) -> Result<Fate, Drop> {
         let extra = self.disturbances.pass(roll, draw, passage.from, passage.to)?;
         let index = self.link_index(passage.from, passage.to);
         let link = &self.links[index];
@@ -235,5 +241,3 @@ impl Default for Network {
         Self::uniform(Link::new(latency))
     }
 }
-
-pub(crate) use link::Passage as Sending;

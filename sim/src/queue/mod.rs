@@ -68,13 +68,17 @@ impl<T> Queue<T> {
     #[inline(always)]
     pub fn push(&mut self, at: u64, event: T) {
         self.len += 1;
-        if at > self.run.reach {
-            self.wheel.place(&mut self.pool, at, event);
+        let place = if at > self.run.reach {
+            self.wheel.place(&mut self.pool, at)
         } else if at <= self.now {
-            self.present.append(&mut self.pool, self.now, event);
-        } else if self.run.insert(&mut self.pool, at, event) {
+            self.present.append(&mut self.pool)
+        } else if self.run.is_outgrown() {
             self.run.dissolve(&mut self.pool, &mut self.wheel, self.now);
-        }
+            self.wheel.place(&mut self.pool, at)
+        } else {
+            self.run.insert(&mut self.pool, at)
+        };
+        self.pool.write(place, at, event);
     }
 
     /// Removes the next event.
@@ -119,21 +123,19 @@ impl<T> Queue<T> {
             return None;
         }
         // Events of the run at the present time were pushed before those in the present.
-        if let Some(at) = self.run.first()
-            && (at == self.now || self.present.is_empty())
-        {
-            if at > last {
-                return None;
+        let place = match self.run.first() {
+            Some(at) if at == self.now || self.present.is_empty() => {
+                if at > last {
+                    return None;
+                }
+                self.now = at;
+                self.run.pop()
             }
-            self.len -= 1;
-            self.now = at;
-            return Some((at, self.run.pop(&mut self.pool)));
-        }
-        if self.now > last {
-            return None;
-        }
+            _ if self.now > last => return None,
+            _ => self.present.pop(&mut self.pool),
+        };
         self.len -= 1;
-        Some((self.now, self.present.pop(&mut self.pool)))
+        Some((self.now, self.pool.take(place).1))
     }
 
     /// Fills the run or the present, both empty, if the next event is due at `last` or before: it is then popped at once, so

@@ -43,15 +43,15 @@ impl Fifo {
     }
 
     #[inline]
-    pub(super) fn append<T>(&mut self, pool: &mut Pool<T>, at: u64, event: T) {
-        pool.append(&mut self.list, at, event);
+    pub(super) fn append<T>(&mut self, pool: &mut Pool<T>) -> usize {
+        pool.append(&mut self.list)
     }
 
-    /// The first event; there must be one.
+    /// The place of the first event, which must exist and is to be taken.
     #[inline]
-    pub(super) fn pop<T>(&mut self, pool: &mut Pool<T>) -> T {
+    pub(super) fn pop<T>(&mut self, pool: &mut Pool<T>) -> usize {
         let chunk = self.list.head;
-        let (_, event) = pool.take(chunk, self.read as usize);
+        let place = chunk as usize * CHUNK + self.read as usize;
         self.read += 1;
         if self.read == self.list.len {
             *self = Self::EMPTY;
@@ -63,7 +63,7 @@ impl Fifo {
             };
             pool.release(chunk);
         }
-        event
+        place
     }
 
     /// The event after `k` others, if it lies in the first two chunks.
@@ -73,8 +73,8 @@ impl Fifo {
             return None;
         }
         match place / CHUNK {
-            0 => pool.event(self.list.head, place),
-            1 => pool.event(pool.next(self.list.head), place - CHUNK),
+            0 => pool.event(self.list.head as usize * CHUNK + place),
+            1 => pool.event(pool.next(self.list.head) as usize * CHUNK + place - CHUNK),
             _ => None,
         }
     }
@@ -104,14 +104,15 @@ impl<T> Pool<T> {
         Self { entries: Vec::new(), next: Vec::new(), free: NIL }
     }
 
+    /// A place at the end of a list.
     #[inline]
-    pub(super) fn append(&mut self, list: &mut List, at: u64, event: T) {
+    pub(super) fn append(&mut self, list: &mut List) -> usize {
         let place = list.len as usize % CHUNK;
         if place == 0 {
             self.extend(list);
         }
-        self.write(list.tail, place, at, event);
         list.len += 1;
+        list.tail as usize * CHUNK + place
     }
 
     #[inline(never)]
@@ -126,22 +127,21 @@ impl<T> Pool<T> {
     }
 
     #[inline]
-    pub(super) fn write(&mut self, chunk: u32, place: usize, at: u64, event: T) {
+    pub(super) fn write(&mut self, place: usize, at: u64, event: T) {
         let inverted = NonZero::new(!at).unwrap_or(NonZero::<u64>::MIN);
-        self.entries[chunk as usize * CHUNK + place] = Some((inverted, event));
+        self.entries[place] = Some((inverted, event));
     }
 
     /// The time and the event at this place, which must be occupied.
     #[inline]
-    pub(super) fn take(&mut self, chunk: u32, place: usize) -> (u64, T) {
-        let (inverted, event) =
-            self.entries[chunk as usize * CHUNK + place].take().expect("an occupied place");
+    pub(super) fn take(&mut self, place: usize) -> (u64, T) {
+        let (inverted, event) = self.entries[place].take().expect("an occupied place");
         (!inverted.get(), event)
     }
 
     #[inline]
-    pub(super) fn event(&self, chunk: u32, place: usize) -> Option<&T> {
-        self.entries[chunk as usize * CHUNK + place].as_ref().map(|(_, event)| event)
+    pub(super) fn event(&self, place: usize) -> Option<&T> {
+        self.entries[place].as_ref().map(|(_, event)| event)
     }
 
     /// The times of all events of a list.
@@ -181,7 +181,7 @@ impl<T> Pool<T> {
             let next = self.next(chunk);
             self.prefetch(next);
             for place in 0..count {
-                let (at, event) = self.take(chunk, place);
+                let (at, event) = self.take(chunk as usize * CHUNK + place);
                 each(self, at, event);
             }
             self.release(chunk);

@@ -54,21 +54,19 @@ impl Run {
     #[inline]
     pub(super) fn peek<'a, T>(&self, pool: &'a Pool<T>, k: usize) -> Option<&'a T> {
         let key = self.keys[self.keys.len().checked_sub(k + 1)?];
-        let (chunk, place) = self.place(key);
-        pool.event(chunk, place)
+        pool.event(self.place(key))
     }
 
-    /// The first event; there must be one.
+    /// The place of the first event, which must exist and is to be taken.
     #[inline]
-    pub(super) fn pop<T>(&mut self, pool: &mut Pool<T>) -> T {
+    pub(super) fn pop(&mut self) -> usize {
         let key = self.keys.pop().expect("a run with events");
-        let (chunk, place) = self.place(key);
-        pool.take(chunk, place).1
+        self.place(key)
     }
 
-    /// Adds an event between `base` and `reach`. Returns whether the run has outgrown its use.
-    #[inline]
-    pub(super) fn insert<T>(&mut self, pool: &mut Pool<T>, at: u64, event: T) -> bool {
+    /// A place for an event between `base` and `reach`, at its turn.
+    #[inline(always)]
+    pub(super) fn insert<T>(&mut self, pool: &mut Pool<T>, at: u64) -> usize {
         if self.keys.is_empty() {
             self.used = 0;
         }
@@ -76,11 +74,15 @@ impl Run {
             self.chunks.push(pool.acquire());
         }
         let key = (at - self.base) << INDEX_BITS | self.used as u64;
-        let (chunk, place) = self.place(key);
-        pool.write(chunk, place, at, event);
         self.used += 1;
         let position = self.keys.partition_point(|&other| other > key);
         self.keys.insert(position, key);
+        self.place(key)
+    }
+
+    /// Whether another insertion costs more than giving the run up.
+    #[inline]
+    pub(super) fn is_outgrown(&self) -> bool {
         self.keys.len() > self.keys_max || self.used > 2 * self.keys.len() + WASTE_MAX
     }
 
@@ -124,9 +126,9 @@ impl Run {
     pub(super) fn dissolve<T>(&mut self, pool: &mut Pool<T>, wheel: &mut Wheel, now: u64) {
         let later = self.keys.partition_point(|&key| self.time(key) > now);
         for &key in self.keys[..later].iter().rev() {
-            let (chunk, place) = self.place(key);
-            let (_, event) = pool.take(chunk, place);
-            wheel.place(pool, self.time(key), event);
+            let (_, event) = pool.take(self.place(key));
+            let place = wheel.place(pool, self.time(key));
+            pool.write(place, self.time(key), event);
         }
         self.keys.drain(..later);
         self.reach = now;
@@ -137,10 +139,10 @@ impl Run {
         self.base + (key >> INDEX_BITS)
     }
 
-    /// Chunk and place of the event with this key.
+    /// Where the event with this key lies.
     #[inline]
-    fn place(&self, key: u64) -> (u32, usize) {
+    fn place(&self, key: u64) -> usize {
         let index = key as usize % (1 << INDEX_BITS);
-        (self.chunks[index / CHUNK], index % CHUNK)
+        self.chunks[index / CHUNK] as usize * CHUNK + index % CHUNK
     }
 }

@@ -48,11 +48,11 @@ impl Wheel {
         }
     }
 
-    /// Adds an event not earlier than `base`.
+    /// A place for an event not earlier than `base`.
     #[inline]
-    pub(super) fn place<T>(&mut self, pool: &mut Pool<T>, at: u64, event: T) {
+    pub(super) fn place<T>(&mut self, pool: &mut Pool<T>, at: u64) -> usize {
         if at == u64::MAX {
-            return pool.append(&mut self.last, at, event);
+            return pool.append(&mut self.last);
         }
         if at < self.earliest {
             self.earliest = at;
@@ -61,7 +61,7 @@ impl Wheel {
         let digit = (at >> (DIGIT_BITS as usize * level)) as usize % DIGITS;
         self.levels |= 1 << level;
         self.digits[level] |= 1 << digit;
-        pool.append(&mut self.slots[level][digit], at, event);
+        pool.append(&mut self.slots[level][digit])
     }
 
     /// The slot with the earliest events, those at `u64::MAX` aside.
@@ -107,7 +107,10 @@ impl Wheel {
         if difference == Some(0) {
             return Some(first);
         }
-        pool.consume(slot.list, |pool, at, event| self.place(pool, at, event));
+        pool.consume(slot.list, |pool, at, event| {
+            let place = self.place(pool, at);
+            pool.write(place, at, event);
+        });
         None
     }
 

@@ -1,40 +1,42 @@
 //! The effects of a step are carried out, in order; what promises something waits for the disk.
 
 use seedbed_core::contract::{
-    Blob, BlobId, BlobInput, CommandId, Effect, EffectOf, NodeId, Protocol, Purpose, Tag, Wire, frame,
+    Blob, BlobId, BlobInput, CommandId, Effect, NodeId, Protocol, Purpose, Tag, Wire, frame,
 };
 
-use super::{Body, NOBODY, Other, World, lane};
+use super::{Body, NOBODY, Other, World};
 use crate::disk::{Done, Gated, Promise, record_size};
-use crate::network::Sending;
+use crate::network::{Fate, Passage};
 use crate::watch::{Drop, Watch};
 
 /// Messages of one step are numbered within it by this many bits.
 const SENDS_BITS: u32 = 24;
 
+/// Where a node's log stands while its effects are carried out.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Log {
+    /// Every write is on disk: promises go at once.
+    Durable,
+    /// Promises wait for the disk.
+    Underway,
+    /// The disk has refused a record: what was to follow it does not happen.
+    Refused,
+}
+
 impl<P: Protocol> World<P> {
     #[inline(always)]
-    pub(super) fn carry_out(
-        &mut self,
-        node: NodeId,
-        step: u64,
-        effects: &mut Vec<EffectOf<P>>,
-        watch: &mut impl Watch<P>,
-    ) {
+    pub(super) fn carry_out(&mut self, node: NodeId, step: u64, watch: &mut impl Watch<P>) {
         let mut ordinal = step << SENDS_BITS;
-        // Set once the disk has refused a record: what was to follow it does not happen.
-        let mut is_refused = false;
-        for effect in effects.drain(..) {
+        let mut log = self.log(node);
+        while let Some(effect) = self.effects.pop_front() {
             match effect {
-                Effect::Send { durable: true, .. } | Effect::Reply { durable: true, .. } if is_refused => {}
                 Effect::Send { to, durable, message, blob } => {
-                    let sent = ordinal;
-                    ordinal += 1;
-                    if durable && self.must_wait(node) {
-                        self.gate(node, Promise::Send { to, ordinal: sent, message, blob });
-                    } else {
-                        self.transmit(node, to, sent, message, blob, watch);
+                    match if durable { log } else { Log::Durable } {
+                        Log::Durable => self.transmit(node, to, ordinal, message, blob, watch),
+                        Log::Underway => self.gate(node, Promise::Send { to, ordinal, message, blob }),
+                        Log::Refused => {}
                     }
+                    ordinal += 1;
                 }
                 Effect::SetTimer { timer, after } => {
                     let deadline = self.now.saturating_add(self.world_time(node, after));
@@ -48,18 +50,19 @@ impl<P: Protocol> World<P> {
                     self.digest.encode(&notice);
                     watch.notice(self, node, &notice);
                 }
-                Effect::Reply { id, durable, reply } => {
-                    if durable && self.must_wait(node) {
-                        self.gate(node, Promise::Reply { id, reply });
-                    } else {
-                        self.answer(node, id, &reply, watch);
-                    }
+                Effect::Reply { id, durable, reply } => match if durable { log } else { Log::Durable } {
+                    Log::Durable => self.answer(node, id, &reply, watch),
+                    Log::Underway => self.gate(node, Promise::Reply { id, reply }),
+                    Log::Refused => {}
+                },
+                Effect::Persist { .. } | Effect::Checkpoint { .. } if log == Log::Refused => {}
+                Effect::Persist { tag, record } => {
+                    log = if self.persist(node, tag, record) { self.log(node) } else { Log::Refused };
                 }
-                Effect::Persist { .. } | Effect::Checkpoint { .. } if is_refused => {}
-                Effect::Persist { tag, record } => is_refused = !self.persist(node, tag, record),
                 Effect::Checkpoint { tag, records } => {
                     self.disk(node).replace(tag, records);
                     self.commit_if_instant(node);
+                    log = self.log(node);
                 }
                 Effect::StoreBlob { tag, blob } => self.store_blob(node, tag, blob),
                 Effect::LoadBlob { tag, id } => self.load_blob(node, tag, id),
@@ -67,16 +70,17 @@ impl<P: Protocol> World<P> {
                 Effect::Run { job } => self.run_job(node, job),
             }
         }
-        if self.slots[node.0 as usize].is_rare {
+        if log != Log::Durable {
             self.begin_sync(node);
         }
     }
 
-    /// Whether there are writes that are not durable yet.
     #[inline(always)]
-    fn must_wait(&self, node: NodeId) -> bool {
-        self.rare_of(node)
-            .is_some_and(|rare| rare.disk.as_ref().is_some_and(|disk| disk.durable < disk.written))
+    fn log(&self, node: NodeId) -> Log {
+        match self.rare_of(node).and_then(|rare| rare.disk.as_ref()) {
+            Some(disk) if disk.durable < disk.written => Log::Underway,
+            _ => Log::Durable,
+        }
     }
 
     fn gate(&mut self, node: NodeId, what: Promise<P>) {
@@ -111,8 +115,8 @@ impl<P: Protocol> World<P> {
     }
 
     /// A message leaves its node.
-    #[inline]
-    pub(super) fn transmit(
+    #[inline(always)]
+    fn transmit(
         &mut self,
         from: NodeId,
         to: NodeId,
@@ -123,40 +127,66 @@ impl<P: Protocol> World<P> {
     ) {
         self.traffic.sent += 1;
         watch.sent(self, from, to, ordinal, &message);
-        if to.0 >= self.setup.nodes {
+        if to.0 as usize >= self.slots.len() {
             return self.drop_message(from, to, Drop::Lost, watch);
         }
         let at = self.now;
-        let size = if self.network.measures_size(from, to) {
-            message.size() + frame::HEADER_SIZE as u64 + blob.as_ref().map_or(0, Blob::length)
-        } else {
-            0
-        };
         let life = self.slots[from.0 as usize].life;
-        let passage = Sending { from, to, life, ordinal, at, lane: lane(&message), size };
-        match self.network.send(&self.keys, passage) {
-            Err(why) => self.drop_message(from, to, why, watch),
-            Ok(fate) => {
-                if let Some(delay) = fate.again {
-                    self.traffic.duplicated += 1;
-                    let body = self.packed(&passage, message.clone(), blob.clone(), false);
-                    self.push(at.saturating_add(delay), to, from.0, body);
-                }
-                let body = if !fate.is_damaged && !self.modes.is_wire && blob.is_none() {
-                    Body::Message { message }
-                } else {
-                    self.packed(&passage, message, blob, fate.is_damaged)
-                };
-                self.push(at.saturating_add(fate.delay), to, from.0, body);
+        let roll = self.keys.roll(Purpose::Network);
+        let draw = roll.at(u64::from(from.0) << 32 | u64::from(life), ordinal);
+        if self.network.is_smooth() && !self.modes.is_wire && blob.is_none() {
+            match self.network.glide(roll, draw, from, to) {
+                Some(delay) => self.push(at.saturating_add(delay), to, from.0, Body::Message { message }),
+                None => self.drop_message(from, to, Drop::Lost, watch),
             }
+        } else {
+            let size = self.size(from, to, &message, blob.as_ref());
+            let passage = Passage { from, to, life, ordinal, at, lane: message.lane(), size };
+            self.transmit_roughly(draw, passage, message, blob, watch);
         }
     }
 
-    /// A message as it travels: encoded in wire mode or if it is to be damaged.
+    /// The size of a frame, where it matters.
     #[cold]
+    fn size(&self, from: NodeId, to: NodeId, message: &P::Message, blob: Option<&Blob>) -> u64 {
+        if self.network.measures_size(from, to) {
+            message.size() + frame::HEADER_SIZE as u64 + blob.map_or(0, Blob::length)
+        } else {
+            0
+        }
+    }
+
+    #[cold]
+    fn transmit_roughly(
+        &mut self,
+        draw: u64,
+        passage: Passage,
+        message: P::Message,
+        blob: Option<Blob>,
+        watch: &mut impl Watch<P>,
+    ) {
+        match self.network.send(self.keys.roll(Purpose::Network), draw, passage) {
+            Ok(fate) => self.push_packed(passage, fate, message, blob),
+            Err(why) => self.drop_message(passage.from, passage.to, why, watch),
+        }
+    }
+
+    /// A message comes once or twice, perhaps damaged, perhaps with a blob.
+    fn push_packed(&mut self, passage: Passage, fate: Fate, message: P::Message, blob: Option<Blob>) {
+        let Passage { from, to, at, .. } = passage;
+        if let Some(delay) = fate.again {
+            self.traffic.duplicated += 1;
+            let body = self.packed(&passage, message.clone(), blob.clone(), false);
+            self.push(at.saturating_add(delay), to, from.0, body);
+        }
+        let body = self.packed(&passage, message, blob, fate.is_damaged);
+        self.push(at.saturating_add(fate.delay), to, from.0, body);
+    }
+
+    /// A message as it travels: encoded in wire mode or if it is to be damaged.
     fn packed(
         &self,
-        passage: &Sending,
+        passage: &Passage,
         message: P::Message,
         blob: Option<Blob>,
         is_damaged: bool,

@@ -1,10 +1,8 @@
 //! An event comes up: it is handed to its node, or the node is found to be down, held, or gone.
 
-use seedbed_core::contract::{
-    CommandId, Context, Dice, EffectOf, Input, InputOf, NodeId, Protocol, Purpose, frame,
-};
+use seedbed_core::contract::{CommandId, Context, Dice, Input, InputOf, NodeId, Protocol, Purpose, frame};
 
-use super::{Body, Event, NOBODY, Other, World};
+use super::{Body, Event, NOBODY, Other, Route, World};
 use crate::slot::Due;
 use crate::watch::{Drop, Watch};
 
@@ -19,29 +17,30 @@ const OTHER: u64 = 1 << 62;
 impl<P: Protocol> World<P> {
     #[inline(always)]
     pub(super) fn handle(&mut self, event: Event<P>, watch: &mut impl Watch<P>) {
-        let Event { to, source, body } = event;
+        let Event { route, body } = event;
+        let to = route.to();
         self.tally.events += 1;
         let slot = &self.slots[to.0 as usize];
         if slot.is_rare && self.rare_of(to).is_some_and(|rare| rare.held.any()) {
-            return self.enqueue_or_take(to, source, body, watch);
+            return self.enqueue_or_take(route, body, watch);
         }
-        self.take(to, source, body, false, watch);
+        self.take(route, body, false, watch);
     }
 
     /// `has_arrived` says of a message that it waited at its node: what is cut since then cannot stop it.
     #[inline(always)]
-    fn take(&mut self, to: NodeId, source: u32, body: Body<P>, has_arrived: bool, watch: &mut impl Watch<P>) {
-        let place = u64::from(to.0) << 32 | u64::from(source);
+    fn take(&mut self, route: Route, body: Body<P>, has_arrived: bool, watch: &mut impl Watch<P>) {
+        let (to, source) = (route.to(), route.source());
         match body {
             Body::Message { message } => {
-                self.digest.fold(self.now, place);
+                self.digest.fold(self.now, route.0);
                 self.deliver(to, NodeId(source), message, None, has_arrived, watch);
             }
             Body::Timer { index } => self.timer(to, index, watch),
             Body::Other(other) => {
                 // A message is a message, whether it travels as a value or as bytes.
                 let kind = if source == NOBODY { OTHER } else { 0 };
-                self.digest.fold(self.now, place | kind);
+                self.digest.fold(self.now, route.0 | kind);
                 self.take_other(to, source, *other, has_arrived, watch);
             }
         }
@@ -101,27 +100,26 @@ impl<P: Protocol> World<P> {
     #[inline(always)]
     pub(super) fn step(&mut self, node: NodeId, input: InputOf<P>, watch: &mut impl Watch<P>) {
         let (now, wall) = self.clocks(node);
-        let mut effects = std::mem::take(&mut self.effects);
         let slot = &mut self.slots[node.0 as usize];
         let number = slot.steps;
         slot.steps += 1;
         let dice = Dice::new(&self.keys, node, slot.life(), number);
-        slot.state.step(input, &mut Context::new(now, wall, node, dice, &mut effects));
+        slot.state.step(input, &mut Context::new(now, wall, node, dice, &mut self.effects));
         self.tally.steps += 1;
         if self.modes.steps_cost {
-            return self.compute(node, number, effects);
+            return self.compute(node, number);
         }
-        self.carry_out(node, number, &mut effects, watch);
-        self.effects = effects;
+        self.carry_out(node, number, watch);
     }
 
     /// A step takes its time: only when it is over does anything of it leave the node.
     #[cold]
-    fn compute(&mut self, node: NodeId, step: u64, effects: Vec<EffectOf<P>>) {
+    fn compute(&mut self, node: NodeId, step: u64) {
         let life = self.slots[node.0 as usize].life;
         let draw = self.keys.roll(Purpose::Cpu).at(u64::from(node.0) << 32 | u64::from(life), step);
         let cost = self.setup.step_cost.as_ref().map_or(0, |law| law.draw(draw));
         let done = self.now.saturating_add(cost);
+        let effects = std::mem::take(&mut self.effects);
         let rare = self.rare(node);
         rare.held.computing = true;
         rare.computed_at = done;
@@ -138,10 +136,11 @@ impl<P: Protocol> World<P> {
             return;
         }
         rare.held.computing = false;
-        let mut effects = std::mem::take(&mut rare.computed);
+        let effects = std::mem::take(&mut rare.computed);
         self.keep_promises(node, watch);
-        self.carry_out(node, step, &mut effects, watch);
-        self.rare(node).computed = effects;
+        let spare = std::mem::replace(&mut self.effects, effects);
+        self.carry_out(node, step, watch);
+        self.rare(node).computed = spare;
         self.release(node, watch);
     }
 
@@ -210,7 +209,7 @@ impl<P: Protocol> World<P> {
     /// What comes to a node that stands still waits, except what its devices did, which work on, and the refusal of
     /// a record, which it must know before anything else.
     #[cold]
-    fn enqueue_or_take(&mut self, to: NodeId, source: u32, body: Body<P>, watch: &mut impl Watch<P>) {
+    fn enqueue_or_take(&mut self, route: Route, body: Body<P>, watch: &mut impl Watch<P>) {
         let is_urgent = |other: &Other<P>| {
             matches!(
                 other,
@@ -222,13 +221,13 @@ impl<P: Protocol> World<P> {
             )
         };
         match &body {
-            Body::Other(other) if is_urgent(other) => self.take(to, source, body, false, watch),
-            _ => self.enqueue(to, source, body, watch),
+            Body::Other(other) if is_urgent(other) => self.take(route, body, false, watch),
+            _ => self.enqueue(route, body, watch),
         }
     }
 
-    fn enqueue(&mut self, to: NodeId, source: u32, body: Body<P>, watch: &mut impl Watch<P>) {
-        let now = self.now;
+    fn enqueue(&mut self, route: Route, body: Body<P>, watch: &mut impl Watch<P>) {
+        let (to, source, now) = (route.to(), route.source(), self.now);
         // A timer's entry has come up: from here on the inbox holds it.
         let body = match body {
             Body::Timer { index } => match self.slot(to).timers.due(index, now) {
@@ -250,7 +249,7 @@ impl<P: Protocol> World<P> {
         if is_foreign && rare.inbox.len() >= INBOX_MAX {
             self.abandon(to, source, &body, watch);
         } else {
-            rare.inbox.push_back((source, body));
+            rare.inbox.push_back(Event { route, body });
         }
     }
 
@@ -266,7 +265,7 @@ impl<P: Protocol> World<P> {
     /// Takes what waited for a node, as long as nothing holds it.
     #[cold]
     pub(super) fn release(&mut self, node: NodeId, watch: &mut impl Watch<P>) {
-        while let Some((source, body)) = {
+        while let Some(Event { route, body }) = {
             let rare = self.rare(node);
             if rare.held.any() { None } else { rare.inbox.pop_front() }
         } {
@@ -276,7 +275,7 @@ impl<P: Protocol> World<P> {
                     let due = self.slot(node).timers.check(index, now);
                     self.fire(node, index, due, watch);
                 }
-                other => self.take(node, source, other, true, watch),
+                other => self.take(route, other, true, watch),
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use seedbed_core::contract::{Duration, Input, Life, NodeId, Protocol, Purpose, Time};
 
-use super::{Body, NOBODY, Other, World, number};
+use super::{Body, Event, NOBODY, Other, World, number};
 use crate::clock::{self, Clock};
 use crate::disk::{Done, Loss};
 use crate::fault::{Action, Schedule, Timed};
@@ -53,7 +53,7 @@ impl<P: Protocol> World<P> {
             let measures = self.setup.disk.capacity.is_some();
             let rare = self.rare(node);
             rare.gated = VecDeque::new();
-            rare.computed = Vec::new();
+            rare.computed = VecDeque::new();
             rare.held = Held::default();
             rare.jobs_until = 0;
             let inbox = std::mem::take(&mut rare.inbox);
@@ -63,8 +63,8 @@ impl<P: Protocol> World<P> {
                 let lost = before.saturating_sub(disk.durable);
                 self.tally.records_lost += lost;
             }
-            for (source, body) in inbox {
-                self.abandon(node, source, &body, watch);
+            for Event { route, body } in inbox {
+                self.abandon(node, route.source(), &body, watch);
             }
         }
         self.tally.crashes += u64::from(why == Down::Crash);

@@ -7,14 +7,14 @@
 mod effects;
 mod handle;
 mod life;
-mod value;
 mod view;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use seedbed_core::contract::{
-    Blob, BlobInput, CommandId, Duration, EffectOf, Keys, Lane, Life, Members, NodeId, Protocol, Purpose,
-    Store, Subject, Time, Wire,
+    Blob, BlobInput, CommandId, Duration, EffectOf, Keys, Life, Members, NodeId, Protocol, Purpose, Store,
+    Subject, Time,
 };
 
 use crate::clock::{self, Clocks};
@@ -64,9 +64,12 @@ pub struct Services<P: Protocol> {
     /// The CPU time of a job.
     pub cost: fn(&P::Config, &P::Job) -> Duration,
     /// Its outcome.
-    #[expect(clippy::type_complexity, reason = "a name for it would say less")]
-    pub perform: fn(&P::Config, &P::Job, &dyn Store) -> Option<P::Outcome>,
+    pub perform: Perform<P>,
 }
+
+/// Does a job, with the node's own store at hand.
+pub type Perform<P> =
+    fn(&<P as Protocol>::Config, &<P as Protocol>::Job, &dyn Store) -> Option<<P as Protocol>::Outcome>;
 
 impl<P: Protocol> Clone for Services<P> {
     fn clone(&self) -> Self {
@@ -92,6 +95,7 @@ impl<P: Subject> Services<P> {
 }
 
 /// A simulated world.
+#[derive(Clone)]
 pub struct World<P: Protocol> {
     config: Arc<P::Config>,
     services: Services<P>,
@@ -105,7 +109,7 @@ pub struct World<P: Protocol> {
     faults: Schedule,
     /// What the faults came to.
     trace: Vec<Timed>,
-    effects: Vec<EffectOf<P>>,
+    effects: VecDeque<EffectOf<P>>,
     digest: Digest,
     traffic: Traffic,
     tally: Tally,
@@ -139,12 +143,33 @@ pub struct Tally {
     pub halts: u64,
 }
 
-/// What is under way to a node. `source` is the sender of a message, or says that the node itself caused it.
+/// What is under way to a node.
 #[derive(Clone, Debug)]
 pub(crate) struct Event<P: Protocol> {
-    pub(crate) to: NodeId,
-    pub(crate) source: u32,
+    pub(crate) route: Route,
     pub(crate) body: Body<P>,
+}
+
+/// To whom, and from whom: the sender of a message, or [`NOBODY`] if the node itself caused the event. One word, so
+/// that it is stored and loaded as one: the processor waits where the sizes differ.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route(u64);
+
+impl Route {
+    #[inline]
+    const fn new(to: NodeId, source: u32) -> Self {
+        Self((to.0 as u64) << 32 | source as u64)
+    }
+
+    #[inline]
+    const fn to(self) -> NodeId {
+        NodeId((self.0 >> 32) as u32)
+    }
+
+    #[inline]
+    const fn source(self) -> u32 {
+        self.0 as u32
+    }
 }
 
 /// No node: events that no other node sent.
@@ -251,7 +276,7 @@ impl<P: Protocol> World<P> {
             queue: Queue::new(),
             faults: Schedule::default(),
             trace: Vec::new(),
-            effects: Vec::new(),
+            effects: VecDeque::new(),
             traffic: Traffic::default(),
             tally: Tally::default(),
             tie: 0,
@@ -415,23 +440,23 @@ impl<P: Protocol> World<P> {
         }
         let popped = self.queue.pop_before(stop);
         if let Some(event) = self.queue.peek_ahead(AHEAD) {
-            queue::prefetch(&self.slots, event.to.0 as usize);
+            queue::prefetch(&self.slots, event.route.to().0 as usize);
         }
         popped
     }
 
     #[inline(always)]
     fn push(&mut self, at: u64, to: NodeId, source: u32, body: Body<P>) {
-        let event = Event { to, source, body };
-        if self.modes.shuffles_ties {
-            // Eight drawn bits below the time: simultaneous events come in an order that differs from seed to seed.
-            let place = u64::from(to.0) << 32 | u64::from(source);
-            let bits = self.keys.roll(Purpose::Layout).at(place, at) >> (64 - TIE_BITS);
-            let at = (at.min(TIME_MAX) << TIE_BITS | bits).max(self.tie);
-            self.queue.push(at, event);
-        } else {
-            self.queue.push(at, event);
-        }
+        let route = Route::new(to, source);
+        let at = if self.modes.shuffles_ties { self.shuffled(at, route) } else { at };
+        self.queue.push(at, Event { route, body });
+    }
+
+    /// Eight drawn bits below the time: simultaneous events come in an order that differs from seed to seed.
+    #[cold]
+    fn shuffled(&self, at: u64, route: Route) -> u64 {
+        let bits = self.keys.roll(Purpose::Layout).at(route.0, at) >> (64 - TIE_BITS);
+        (at.min(TIME_MAX) << TIE_BITS | bits).max(self.tie)
     }
 
     fn other(&mut self, at: u64, node: NodeId, other: Other<P>) {
@@ -486,9 +511,15 @@ const AHEAD: usize = 6;
 const TIE_BITS: u32 = 8;
 const TIME_MAX: u64 = u64::MAX >> TIE_BITS;
 
-/// The lane of a message with or without a blob.
-fn lane<M: Wire>(message: &M) -> Lane {
-    message.lane()
+impl<P: Protocol> std::fmt::Debug for World<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World")
+            .field("now", &self.now())
+            .field("nodes", &self.slots.len())
+            .field("under_way", &self.queue.len())
+            .field("digest", &format_args!("{:016x}", self.digest.value()))
+            .finish_non_exhaustive()
+    }
 }
 
 /// The number of a life, as events carry it.

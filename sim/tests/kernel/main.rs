@@ -1,9 +1,0 @@
-//! The kernel against theory and against its own promises. Every test pins its seeds: a bound that holds today holds
-//! tomorrow, and statistics cannot fail by chance.
-
-mod busy;
-mod determinism;
-mod network;
-mod network_queue;
-mod puppet;
-mod statistics;

@@ -7,8 +7,6 @@ use crate::law::Law;
 
 /// What wall clocks show when a run begins: 2026-01-01T00:00:00Z, in nanoseconds since 1970.
 pub const WALL_START: u64 = 1_767_225_600_000_000_000;
-/// Origins of steady clocks are drawn below this: 2^50 ns, 13 days.
-const ORIGIN_MAX: u64 = 1 << 50;
 /// The fastest or slowest a clock may run: 10 %, in parts per billion.
 pub const DRIFT_PPB_MAX: i64 = 100_000_000;
 
@@ -49,11 +47,24 @@ impl Clocks {
     }
 }
 
-/// The origin of a node's steady clock in one life: added to the world's time.
-#[inline]
-#[must_use]
-pub fn origin(keys: &Keys, node: NodeId, life: u32) -> u64 {
-    keys.roll(Purpose::Clock).at(u64::from(node.0) << 32 | u64::from(life), 0) % ORIGIN_MAX
+/// How far a node's steady clock is ahead of the world's in one life: at most 13 days, in units of 2^18 ns, because
+/// every node keeps one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Origin(u32);
+
+impl Origin {
+    /// The origin of this life of a node.
+    #[must_use]
+    pub fn new(keys: &Keys, node: NodeId, life: u32) -> Self {
+        Self(keys.roll(Purpose::Clock).at(u64::from(node.0) << 32 | u64::from(life), 0) as u32)
+    }
+
+    /// In nanoseconds.
+    #[inline]
+    #[must_use]
+    pub const fn as_nanos(self) -> u64 {
+        (self.0 as u64) << 18
+    }
 }
 
 impl Clock {
@@ -115,7 +126,7 @@ mod tests {
     #[test]
     fn origins_differ_between_lives_and_nodes() {
         let keys = Keys::from_seed(3);
-        let origins = [(0, 0), (0, 1), (1, 0)].map(|(node, life)| origin(&keys, NodeId(node), life));
+        let origins = [(0, 0), (0, 1), (1, 0)].map(|(node, life)| Origin::new(&keys, NodeId(node), life));
         assert!(origins[0] != origins[1] && origins[0] != origins[2] && origins[1] != origins[2]);
     }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use seedbed_core::contract::{EffectOf, Life, Protocol};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Origin};
 use crate::disk::{Disk, Gated};
 use crate::world::Event;
 
@@ -16,8 +16,8 @@ pub(crate) struct Slot<P: Protocol> {
     pub(crate) timers: Timers<P::Timer>,
     /// Steps taken in this life.
     pub(crate) steps: u64,
-    /// Added to the world's time: the node's steady clock.
-    pub(crate) origin: u64,
+    /// Of its steady clock in this life.
+    pub(crate) origin: Origin,
     /// At most [`LIVES_MAX`].
     pub(crate) life: u16,
     pub(crate) is_up: bool,

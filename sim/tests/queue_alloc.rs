@@ -1,36 +1,9 @@
 //! A queue in a steady state allocates nothing, whatever the delays are.
-#![allow(unsafe_code)] // counting allocations means to stand in for the global allocator
 
+mod counting;
+
+use counting::allocations;
 use seedbed_sim::queue::Queue;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
-
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is passed on unchanged to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// The delay after this many earlier ones: spread evenly, constant, in bursts, or over every scale.
 fn delay(kind: u64, nth: u64) -> u64 {
@@ -59,10 +32,9 @@ fn a_steady_queue_allocates_nothing() {
                 }
             };
             hold(0..300_000);
-            let before = ALLOCATIONS.load(Ordering::Relaxed);
+            let before = allocations();
             hold(300_000..600_000);
-            let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
-            assert_eq!(allocations, 0, "delays {kind}, {pending} pending");
+            assert_eq!(allocations() - before, 0, "delays {kind}, {pending} pending");
         }
     }
 }

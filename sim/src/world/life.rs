@@ -6,7 +6,7 @@ use std::sync::Arc;
 use seedbed_core::contract::{Duration, Input, Life, NodeId, Protocol, Purpose, Time};
 
 use super::{Body, Event, NOBODY, Other, World, number};
-use crate::clock::{self, Clock};
+use crate::clock::{Clock, Origin};
 use crate::disk::{Done, Loss};
 use crate::fault::{Action, Schedule, Timed};
 use crate::network::NodeSet;
@@ -25,7 +25,7 @@ impl<P: Protocol> World<P> {
             self.tally.halts += 1;
             return watch.down(self, node, Down::LogDamaged);
         }
-        let origin = clock::origin(&self.keys, node, life.0);
+        let origin = Origin::new(&self.keys, node, life.0);
         let state = P::boot(&self.config, node);
         let slot = self.slot(node);
         (slot.state, slot.life, slot.is_up, slot.origin) = (state, number(life), true, origin);

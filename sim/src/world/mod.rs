@@ -17,7 +17,7 @@ use seedbed_core::contract::{
     Subject, Time,
 };
 
-use crate::clock::{self, Clocks};
+use crate::clock::{self, Clocks, Origin};
 use crate::digest::Digest;
 use crate::disk::{DiskModel, Done};
 use crate::fault::{Schedule, Timed};
@@ -258,7 +258,7 @@ impl<P: Protocol> World<P> {
             state: P::boot(&config, NodeId(node)),
             timers: Timers::default(),
             steps: 0,
-            origin: clock::origin(&keys, NodeId(node), 0),
+            origin: Origin::new(&keys, NodeId(node), 0),
             life: 0,
             is_up: false,
             is_rare: false,
@@ -488,7 +488,7 @@ impl<P: Protocol> World<P> {
     /// The steady and the wall clock of a node.
     #[inline(always)]
     fn clocks(&self, node: NodeId) -> (Time, Time) {
-        let origin = self.slots[node.0 as usize].origin;
+        let origin = self.slots[node.0 as usize].origin.as_nanos();
         match self.rare_of(node).and_then(|rare| rare.clock) {
             None => (Time(self.now + origin), Time(clock::WALL_START + self.now)),
             Some(clock) => (clock.steady(self.now, origin), clock.wall(self.now)),

@@ -114,9 +114,8 @@ impl Experiment {
             document = document.with(&quick.0)?;
         }
         let mut axes: Vec<Axis> = part(&document, "sweep")?.unwrap_or_default();
-        let mut fixed = Vec::new();
         for (key, value) in &request.sets {
-            document = set(document, &mut axes, &mut fixed, key, value)?;
+            document = set(document, &mut axes, key, value)?;
         }
         let expanded = expand(&axes).map_err(|problems| document.report(problems))?;
         let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
@@ -126,11 +125,10 @@ impl Experiment {
         for point in expanded {
             let document = document.with(&point.overlay)?;
             let read = document.read::<Scenario>()?;
-            let labels = fixed.iter().cloned().chain(point.labels).collect();
-            let made = make(read, labels, registry, &files, &mut columns);
+            let made = make(read, point.labels, registry, &files, &mut columns);
             points.push(made.map_err(|problems| document.report(problems))?);
         }
-        let names: Vec<String> = points[0].labels.iter().map(|(name, _)| name.clone()).collect();
+        let names: Vec<String> = axes.iter().map(|axis| axis.name().to_owned()).collect();
         let first = &points[0].scenario;
         check_reports(first, &names, &columns, registry).map_err(|problems| document.report(problems))?;
         let seeds = request.seeds.clone().map_or(0..first.run.seeds, |seeds| seeds.0);
@@ -158,14 +156,8 @@ fn part<T: Setting>(document: &Document, key: &str) -> Result<Option<T>, Report>
         .map_err(|problems| document.report(problems))
 }
 
-/// `--set`: a key of the document, or an axis of the sweep, which is then fixed at one label.
-fn set(
-    mut document: Document,
-    axes: &mut Vec<Axis>,
-    fixed: &mut Vec<(String, String)>,
-    key: &str,
-    value: &str,
-) -> Result<Document, Report> {
+/// `--set`: a key of the document, or an axis of the sweep, which then has one value.
+fn set(mut document: Document, axes: &mut Vec<Axis>, key: &str, value: &str) -> Result<Document, Report> {
     let is_meant = |axis: &Axis| axis.name() == key || axis.key.as_ref().is_some_and(|own| own.value == key);
     let Some(place) = axes.iter().position(is_meant) else {
         document.set(key, value)?;
@@ -184,7 +176,7 @@ fn set(
         },
         (None, None) => {}
     }
-    fixed.push((axis.name().to_owned(), value.trim().to_owned()));
+    // What was swept is one value now; the sweep as written no longer counts.
     Ok(document)
 }
 

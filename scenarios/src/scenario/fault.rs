@@ -20,7 +20,7 @@ settings! {
         /// The time between two firings: constant, or any law; exponential makes a Poisson process.
         pub every: Option<Spanned<Spec>> = None;
         /// The first time, with `every`; one gap after the beginning, if nothing is said.
-        pub first: Option<Duration> = None;
+        pub from: Option<Duration> = None;
         /// No more from then on, with `every`.
         pub until: Option<Duration> = None;
         /// At most so often, with `every`.
@@ -156,12 +156,12 @@ impl Setting for Times {
 
 impl Fault {
     fn consistent(&self) -> Result<(), (&'static str, String)> {
-        let needs_period = self.first.is_some() || self.until.is_some();
+        let needs_period = self.from.is_some() || self.until.is_some();
         match (&self.at, &self.every, &self.what) {
             (None, None, _) => Err(("kind", "says no time: write `at` or `every`".into())),
             (Some(_), Some(_), _) => Err(("every", "does not go with `at`".into())),
             (Some(at), ..) if at.0.is_empty() => Err(("at", "is empty: the fault would never strike".into())),
-            (Some(_), ..) if needs_period => Err(("at", "does not go with `first` and `until`".into())),
+            (Some(_), ..) if needs_period => Err(("at", "does not go with `from` and `until`".into())),
             (.., What::DiskStall { .. }) if self.lasts.is_none() => {
                 Err(("kind", "needs `lasts`: a disk that stalls for ever is a crash".into()))
             }
@@ -204,7 +204,7 @@ impl Fault {
         let when = match (&self.at, &self.every) {
             (Some(at), _) => When::At(at.0.iter().copied().map(moment).collect()),
             (None, Some(every)) => When::Repeatedly {
-                first: self.first.map(moment),
+                first: self.from.map(moment),
                 gap: built(every)?,
                 until: self.until.map_or(Time::MAX, moment),
                 count: self.count,

@@ -209,12 +209,7 @@ impl Schedule {
             }
             Kind::Partition(groups) => partition(groups, address, scene, &pick),
             Kind::Links(from, to, both, how) => {
-                let from = pick(from);
-                // Drawn apart from the first, and never the same nodes: a link has two ends.
-                let mut to = to.resolve(scene, roll, address + OTHER_END);
-                if to.len() < scene.nodes() as usize {
-                    to.retain(|node| from.len() > 1 || !from.contains(node));
-                }
+                let (from, to) = (pick(from), pick(to));
                 links(address, &from, &to, *both, *how)
             }
             Kind::DiskStall(who) => {
@@ -264,9 +259,6 @@ fn addresses(generators: &[Generator]) -> Vec<u64> {
     };
     generators.iter().map(address).collect()
 }
-
-/// Added to the address of a firing for the draws of a link's other end.
-const OTHER_END: u64 = 1 << 7;
 
 /// What ends what an action began.
 fn end_of(action: &Action) -> Option<Action> {

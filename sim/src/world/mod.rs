@@ -7,6 +7,7 @@
 mod effects;
 mod handle;
 mod life;
+mod value;
 mod view;
 
 use std::collections::VecDeque;
@@ -95,7 +96,6 @@ impl<P: Subject> Services<P> {
 }
 
 /// A simulated world.
-#[derive(Clone)]
 pub struct World<P: Protocol> {
     config: Arc<P::Config>,
     services: Services<P>,
@@ -510,17 +510,6 @@ const AHEAD: usize = 6;
 /// Bits below the time that order simultaneous events where ties are shuffled.
 const TIE_BITS: u32 = 8;
 const TIME_MAX: u64 = u64::MAX >> TIE_BITS;
-
-impl<P: Protocol> std::fmt::Debug for World<P> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("World")
-            .field("now", &self.now())
-            .field("nodes", &self.slots.len())
-            .field("under_way", &self.queue.len())
-            .field("digest", &format_args!("{:016x}", self.digest.value()))
-            .finish_non_exhaustive()
-    }
-}
 
 /// The number of a life, as events carry it.
 const fn number(life: Life) -> u16 {

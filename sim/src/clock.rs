@@ -71,8 +71,7 @@ impl Clock {
     /// How far the steady clock is ahead of a true one at world time `at`.
     fn ahead(&self, at: u64) -> i64 {
         let ran = i128::from(at.saturating_sub(self.since));
-        // Rounded down, never towards zero: a slow clock would show a timer's time one nanosecond late.
-        self.gained + (ran * i128::from(self.drift_ppb)).div_euclid(1_000_000_000) as i64
+        self.gained + (ran * i128::from(self.drift_ppb) / 1_000_000_000) as i64
     }
 
     /// The steady clock at world time `at`, given the origin of this life.

@@ -127,6 +127,7 @@ proptest! {
         is_blocking in any::<bool>(),
         costs in any::<bool>(),
         stalls in prop::collection::vec((0..300_u64, 1..40_u64), 0..4),
+        pauses in prop::collection::vec((0..300_u64, 1..40_u64), 0..4),
     ) {
         let disk = DiskModel {
             write: Some(Law::exponential(Duration::from_micros(write_us)).unwrap()),
@@ -140,7 +141,11 @@ proptest! {
         let stalls = stalls.iter().map(|&(from, lasts)| {
             timed(from, Action::DiskStall { node: ZERO, lasts: ms(lasts) })
         });
-        world.set_faults(Schedule::concrete(stalls.collect()));
+        let pauses = pauses.iter().flat_map(|&(from, lasts)| {
+            let (pause, resume) = (Action::Pause { node: ZERO }, Action::Resume { node: ZERO });
+            [timed(from, pause), timed(from + lasts, resume)]
+        });
+        world.set_faults(Schedule::concrete(stalls.chain(pauses).collect()));
         (0..1_000).for_each(|number| world.command(Time(number * 700_000), ZERO, CommandId(number), number));
         // What is in the log for certain: never takes a lost number back.
         let mut floor: Vec<u64> = Vec::new();

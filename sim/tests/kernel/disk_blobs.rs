@@ -155,6 +155,17 @@ fn a_stall_holds_blobs_back_and_healing_lets_them_go() {
 }
 
 #[test]
+fn what_ends_with_a_stall_comes_after_what_it_held_back() {
+    let (mut world, mut log) = world(None);
+    // The store is done at 16 ms, the load at 17 ms, when the stall ends, too.
+    world.command(at(5), ZERO, CommandId(0), (LOAD + 2) * 1_000 + STORE + 1);
+    world.run_until(at(7), &mut log);
+    world.act(Action::DiskStall { node: ZERO, lasts: ms(10) }, &mut log);
+    world.run_until(at(200), &mut log);
+    assert_eq!(log.notices(0), [(17 * MS, STORED + 1), (17 * MS, MISSING + 2)]);
+}
+
+#[test]
 fn news_of_blobs_waits_for_a_paused_node() {
     let (mut world, mut log) = world(None);
     world.command(at(5), ZERO, CommandId(0), STORE + 1);

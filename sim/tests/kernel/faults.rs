@@ -1,6 +1,8 @@
 //! When and whom faults strike: processes, selectors, lists from outside.
 
-use seedbed_core::contract::{Duration, Keys, NodeId, Time};
+use std::collections::BTreeSet;
+
+use seedbed_core::contract::{Duration, Input, Keys, NodeId, Time, View};
 use seedbed_sim::fault::{Action, Generator, Kind, Schedule, Selector, Timed, When};
 use seedbed_sim::law::Law;
 use seedbed_sim::network::{Disturbance, Link};
@@ -91,7 +93,7 @@ fn every_node_is_drawn_as_often_as_every_other() {
 fn crashes_take_who_is_up_and_bring_it_back() {
     let crash = again(Kind::Crash(of("random(1)"), Loss::Unsynced), constant(10), Some(constant(35)));
     let trace = trace(plain(4), vec![crash], at(1_000));
-    let mut down = std::collections::BTreeSet::new();
+    let mut down = BTreeSet::new();
     for Timed { action, .. } in &trace {
         match action {
             Action::Crash { node, .. } => assert!(down.insert(*node), "{node} is down already"),
@@ -112,10 +114,7 @@ fn flapping_partitions_come_and_go() {
     for ms in 1..200 {
         world.run_until(at(ms) + Duration::from_micros(1), &mut log);
         let is_cut = ms >= 20 && (ms / 10) % 2 == 0;
-        let linked = |from, to| {
-            use seedbed_core::contract::View;
-            world.linked(NodeId(from), NodeId(to))
-        };
+        let linked = |from, to| world.linked(NodeId(from), NodeId(to));
         assert_eq!([linked(0, 2), linked(3, 1)], [!is_cut; 2], "at {ms} ms");
         assert!(linked(0, 1) && linked(2, 3) && linked(0, 0));
     }
@@ -123,7 +122,6 @@ fn flapping_partitions_come_and_go() {
 
 #[test]
 fn one_way_and_partial_cuts_and_three_sides() {
-    use seedbed_core::contract::View;
     let table = |generator| {
         let (mut world, mut log) = begin(plain(4), |_, _, _| {});
         world.set_faults(Schedule::new(vec![generator], &Keys::from_seed(1)));
@@ -181,6 +179,8 @@ fn taking_a_fault_away_moves_no_draw_of_another() {
     };
     let setup = || joined(9, 5, Link::new(constant(1)));
     let whole = trace(setup(), all(), at(2_000));
+    let alone = all().into_iter().map(|generator| trace(setup(), vec![generator], at(2_000))[0].at);
+    assert_eq!(alone.collect::<BTreeSet<_>>().len(), 4, "each draws for itself");
     for away in 0..4 {
         let mut rest = all();
         let gone = rest.remove(away);
@@ -212,7 +212,7 @@ fn lists_from_outside_harm_nobody() {
         Timed { at: Time::MAX, action: Action::Pause { node: NodeId(0) } },
     ];
     let (mut world, mut log) = begin(plain(2), |_, input, cx| {
-        if matches!(input, seedbed_core::contract::Input::Start { .. }) {
+        if matches!(input, Input::Start { .. }) {
             cx.set(0, Duration::MAX);
             cx.set(1, Duration::from_nanos(u64::MAX / 2));
         }

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use seedbed_core::contract::{Life, NodeId, Time};
+use seedbed_core::contract::{CommandId, Life, NodeId, Time};
 use seedbed_sim::clock::Clocks;
 use seedbed_sim::fault::{Action, Generator, Kind, Schedule, Selector, Timed, When};
 use seedbed_sim::network::Disturbance;
@@ -75,13 +75,7 @@ impl Watch<Puppet> for Follow {
     fn notice(&mut self, world: &World<Puppet>, node: NodeId, notice: &u64) {
         self.log.notice(world, node, notice);
     }
-    fn reply(
-        &mut self,
-        world: &World<Puppet>,
-        node: NodeId,
-        id: seedbed_core::contract::CommandId,
-        reply: &u64,
-    ) {
+    fn reply(&mut self, world: &World<Puppet>, node: NodeId, id: CommandId, reply: &u64) {
         self.log.reply(world, node, id, reply);
     }
     fn up(&mut self, world: &World<Puppet>, node: NodeId, life: Life) {

@@ -8,6 +8,7 @@ mod disk;
 mod disk_blobs;
 mod faults;
 mod future;
+mod golden;
 mod network;
 mod network_queue;
 mod puppet;

@@ -1,11 +1,11 @@
 //! What links do to messages, against theory: latency, loss, bursts, duplicates, reordering, corruption; and what
 //! stands between nodes.
 
-use seedbed_core::contract::{Context, Duration, Input, InputOf, NodeId, Time};
+use seedbed_core::contract::{CommandId, Context, Duration, Input, InputOf, NodeId, Time};
 use seedbed_sim::fault::Action;
 use seedbed_sim::law::Law;
 use seedbed_sim::network::{Burst, Disturbance, Link, Network, Reorder};
-use seedbed_sim::{Drop, Setup};
+use seedbed_sim::{Drop, Loss, Setup};
 
 use crate::puppet::{
     Log, MS, Message, Puppet, Seen, at, begin, constant, joined, ms, plain, run, share, timed, uniform,
@@ -279,7 +279,7 @@ fn nothing_stands_between_a_node_and_itself() {
     });
     world.act(cut(1, &[0, 1], &[0, 1]), &mut log);
     for id in 0..10 {
-        world.command(at(5), NodeId(0), seedbed_core::contract::CommandId(id), 0);
+        world.command(at(5), NodeId(0), CommandId(id), 0);
     }
     world.run_until(at(10), &mut log);
     let arrived: Vec<u64> = log.delivered(0).iter().map(|(_, number)| *number).collect();
@@ -329,7 +329,7 @@ fn every_message_is_accounted_for() {
         timed(100, cut(1, &[0], &[1])),
         timed(200, Action::Calm { number: 1 }),
         timed(300, Action::Pause { node: ONE }),
-        timed(400, Action::Crash { node: ONE, loss: seedbed_sim::Loss::Unsynced }),
+        timed(400, Action::Crash { node: ONE, loss: Loss::Unsynced }),
         timed(500, Action::Restart { node: ONE }),
     ];
     let (mut world, mut log) = run(joined(2, 4, link), faults, at(1_000), |puppet, input, cx| {

@@ -86,6 +86,18 @@ fn control_goes_first_and_both_lanes_share_the_bandwidth() {
 }
 
 #[test]
+fn bulk_waits_for_control_and_a_second_copy_for_the_first() {
+    let link = Link { bandwidth: Some(8_000_000), duplicate: u64::MAX, ..Link::new(constant(3)) };
+    let (_, log) = run(joined(2, 1, link), Vec::new(), at(100), |puppet, input, cx| {
+        if puppet.me == NodeId(0) && matches!(input, Input::Start { .. }) {
+            cx.send(ONE, sized(1, 1_000));
+            cx.send(ONE, bulky(2, 1_000));
+        }
+    });
+    assert_eq!(log.delivered(1), [(4 * MS, 1), (4 * MS, 1), (5 * MS, 2), (5 * MS, 2)]);
+}
+
+#[test]
 fn ordered_links_never_let_one_overtake_another() {
     for is_ordered in [true, false] {
         let link = Link {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use seedbed::contract::{Check, Dice, Findings, Metric, NodeId, Observation, Probe, Subject, Time, View};
 
-use crate::{Gossip, Parameters, Rumour};
+use super::{Gossip, Parameters, Rumour};
 
 impl Subject for Gossip {
     type Settings = Parameters;

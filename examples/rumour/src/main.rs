@@ -4,6 +4,8 @@
 //! `experiment.rs` says what clients ask of it, what is measured, and what must hold.
 
 mod experiment;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -33,8 +33,16 @@ impl Subject for Chunks {
             ),
             metric("silent_losses", "", "chunks that the gateway counts on and their node no longer has"),
             metric("orphans", "", "chunks on nodes up at the end that belong to no file"),
-            Metric::samples("detection_ms", "ms", "from the crash of a node until the gateway marks it offline"),
-            Metric::samples("silence_ms", "ms", "from the last heartbeat of a node until it is marked offline"),
+            Metric::samples(
+                "detection_ms",
+                "ms",
+                "from the crash of a node until the gateway marks it offline",
+            ),
+            Metric::samples(
+                "silence_ms",
+                "ms",
+                "from the last heartbeat of a node until it is marked offline",
+            ),
             metric("ignored", "", "messages from the wrong sender, or answers that nobody waited for"),
         ]
     }

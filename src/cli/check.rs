@@ -1,11 +1,12 @@
 //! `seedbed check`: is a scenario file right?
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use seedbed_scenarios::format::Report;
 use seedbed_scenarios::run::{Experiment, Registry, Request};
 
-use super::{Done, Verdict, assignment, print};
+use super::{Done, Verdict, assignment, print, scenarios, tell};
 
 /// Check scenario files without running them.
 #[derive(Args, Debug)]
@@ -25,13 +26,27 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn execute(&self, registry: &Registry) -> Done {
-        for file in &self.files {
-            let request = Request { sets: self.set.clone(), is_quick: self.quick, seeds: None };
-            let experiment = Experiment::load(file, registry, request)?;
-            let seeds = experiment.seeds.end - experiment.seeds.start;
-            let points = experiment.points.len();
-            print(&format!("{}: right; {points} points x {seeds} seeds\n", file.display()))?;
+        let mut wrong = None;
+        for file in scenarios(&self.files) {
+            match self.look(file, registry) {
+                Ok(right) => print(&format!("{}: right; {right}\n", file.display()))?,
+                Err(report) => {
+                    // All are told, the last by whoever called.
+                    if let Some(before) = wrong.replace(report) {
+                        tell(&before.into());
+                    }
+                }
+            }
         }
-        Ok(Verdict::Holds)
+        wrong.map_or(Ok(Verdict::Holds), |report| Err(report.into()))
+    }
+
+    /// Looks at the usual sizes and at the quick ones; says how many runs there are of those that were asked for.
+    fn look(&self, file: &Path, registry: &Registry) -> Result<String, Report> {
+        let request = |is_quick| Request { sets: self.set.clone(), is_quick, seeds: None };
+        Experiment::load(file, registry, request(!self.quick))?;
+        let experiment = Experiment::load(file, registry, request(self.quick))?;
+        let seeds = experiment.seeds.end - experiment.seeds.start;
+        Ok(format!("{} points x {seeds} seeds", experiment.points.len()))
     }
 }

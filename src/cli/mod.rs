@@ -9,7 +9,8 @@ mod report;
 mod run;
 mod schema;
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -79,7 +80,7 @@ impl Cli {
             Ok(Verdict::Holds) => ExitCode::SUCCESS,
             Ok(Verdict::Violated) => ExitCode::from(1),
             Err(error) => {
-                eprint!("{}", told(&error));
+                tell(&error);
                 ExitCode::from(2)
             }
         }
@@ -96,6 +97,11 @@ enum Verdict {
 /// An error is told with exit code 2.
 type Done = anyhow::Result<Verdict>;
 
+/// Prints an error to standard error, where nobody may be listening.
+fn tell(error: &anyhow::Error) {
+    let _ = std::io::stderr().write_all(told(error).as_bytes());
+}
+
 /// An error as it is told: a wrong scenario is shown where it is wrong.
 fn told(error: &anyhow::Error) -> String {
     match error.downcast_ref::<Report>() {
@@ -105,6 +111,12 @@ fn told(error: &anyhow::Error) -> String {
             format!("{}\n", report.render(colour).trim_end())
         }
     }
+}
+
+/// The files that may be scenarios: the manifest of a crate beside them comes along with `*.toml`.
+fn scenarios(files: &[PathBuf]) -> impl Iterator<Item = &PathBuf> {
+    let is_meant = |file: &&PathBuf| files.len() == 1 || !file.ends_with("Cargo.toml");
+    files.iter().filter(is_meant)
 }
 
 /// `key=value`.
@@ -117,9 +129,8 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 
 /// Prints to standard output; a reader that has gone away is no error.
 fn print(text: &str) -> anyhow::Result<()> {
-    use std::io::Write;
     match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! How far a long run is: a bar on a terminal, a line now and then elsewhere.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -34,7 +34,8 @@ impl Progress {
             None => {
                 let tenth = done * 10 / self.runs.max(1);
                 if self.told.fetch_max(tenth, Ordering::Relaxed) < tenth {
-                    eprintln!("{}: {done} of {} runs", self.name, self.runs);
+                    // Nobody may be listening.
+                    let _ = writeln!(std::io::stderr(), "{}: {done} of {} runs", self.name, self.runs);
                 }
             }
         }

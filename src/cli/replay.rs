@@ -1,12 +1,12 @@
 //! `seedbed replay`: one run again, event by event.
 
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use seedbed_scenarios::run::{EventLog, Experiment, Options, Registry, Request, Seeds};
+use seedbed_scenarios::run::{EventLog, Experiment, Options, Registry, Request, Seeds, read_faults};
 use seedbed_sim::fault::Timed;
 
 use super::{Done, Verdict, assignment, print};
@@ -51,12 +51,15 @@ impl Replay {
         let [point] = experiment.points.as_slice() else {
             bail!("{}", choose(&experiment));
         };
-        let faults = self.faults.as_deref().map(read_faults).transpose()?;
+        let nodes = point.scenario.cluster.nodes;
+        let faults = self.faults.as_deref().map(|path| read_faults(path, nodes)).transpose()?;
         let mut log = self.log.as_deref().map(open_log).transpose()?;
         let options = Options { faults, log: log.as_mut(), audit: self.audit };
         let outcome = point.ready.run(self.seed, options);
-        if let Some(log) = log {
-            log.finish().context("cannot write the log")?;
+        match log.map_or(Ok(0), EventLog::finish) {
+            // Its reader has seen enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+            written => drop(written.context("cannot write the log")?),
         }
         if let Some(path) = &self.save_faults {
             save_faults(path, &outcome.faults)?;
@@ -96,31 +99,6 @@ fn open_log(path: &Path) -> anyhow::Result<EventLog> {
     };
     Ok(EventLog::new(out))
 }
-
-/// The largest list of faults that is read, in bytes.
-const FAULTS_BYTES_MAX: u64 = 64 << 20;
-
-fn read_faults(path: &Path) -> anyhow::Result<Vec<Timed>> {
-    let shown = path.display();
-    let mut text = String::new();
-    if !path.metadata().with_context(|| format!("{shown}"))?.is_file() {
-        bail!("{shown} is no regular file");
-    }
-    let read = File::open(path).and_then(|file| file.take(FAULTS_BYTES_MAX + 1).read_to_string(&mut text));
-    read.with_context(|| format!("{shown}"))?;
-    if text.len() as u64 > FAULTS_BYTES_MAX {
-        bail!("{shown} is larger than {} MiB", FAULTS_BYTES_MAX >> 20);
-    }
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines
-        .map(|(number, line)| {
-            serde_json::from_str(line)
-                .with_context(|| format!("{shown}, line {}: expected a fault such as {EXAMPLE}", number + 1))
-        })
-        .collect()
-}
-
-const EXAMPLE: &str = r#"{"at":5000000000,"action":{"crash":{"node":0,"loss":"unsynced"}}}"#;
 
 fn save_faults(path: &Path, faults: &[Timed]) -> anyhow::Result<()> {
     let mut text = String::new();

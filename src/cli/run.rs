@@ -10,7 +10,7 @@ use seedbed_scenarios::run::{Experiment, Registry, Request, Results, Seeds, run_
 
 use super::folder::{self, Folder};
 use super::progress::Progress;
-use super::{Done, Verdict, assignment, print};
+use super::{Done, Verdict, assignment, print, scenarios};
 
 /// Run scenarios: all points of their sweeps with all seeds, over all cores.
 #[derive(Args, Debug)]
@@ -52,13 +52,13 @@ enum Engine {
 impl Run {
     pub(super) fn execute(&self, registry: &Registry) -> Done {
         let Engine::Sim = self.engine;
-        if self.out.is_some() && self.files.len() > 1 {
-            bail!("--out takes the results of one scenario, but there are several");
-        }
         let request = Request { sets: self.set.clone(), is_quick: self.quick, seeds: self.seeds.clone() };
         // All files are read before anything runs or is written.
         let load = |file: &PathBuf| Experiment::load(file, registry, request.clone());
-        let experiments = self.files.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+        let experiments = scenarios(&self.files).map(load).collect::<Result<Vec<_>, _>>()?;
+        if self.out.is_some() && experiments.len() > 1 {
+            bail!("--out takes the results of one scenario, but there are several");
+        }
         let threads = self.jobs.map_or(0, NonZeroUsize::get);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
         let mut verdict = Verdict::Holds;

@@ -25,6 +25,18 @@ impl Report {
         self.problems.list()
     }
 
+    /// Says at which point of a sweep this was found; of the file itself, if there is no sweep.
+    #[must_use]
+    pub fn at_point(mut self, labels: &[(String, String)]) -> Self {
+        let at: Vec<String> = labels.iter().map(|(axis, label)| format!("{axis} = {label}")).collect();
+        if !at.is_empty() {
+            for problem in self.problems.list_mut().iter_mut().filter(|problem| problem.help.is_none()) {
+                problem.help = Some(format!("found at {}", at.join(", ")));
+            }
+        }
+        self
+    }
+
     /// As text for a terminal, ending with a newline.
     #[must_use]
     pub fn render(&self, colour: bool) -> String {
@@ -45,7 +57,7 @@ impl Report {
         let group = Group::with_title(Level::ERROR.primary_title(&problem.message));
         let label = (!problem.label().is_empty()).then(|| problem.label());
         let group = match self.sources.get(usize::from(problem.span.source)) {
-            None => group,
+            None => group.elements(label.map(|label| Level::NOTE.message(label))),
             // A file that was not read has a name only.
             Some(source) if source.text.is_empty() => {
                 let note = label.map(|label| Level::NOTE.message(label));

@@ -28,6 +28,9 @@ pub use tree::DEPTH_MAX;
 /// The largest file that is read, in bytes.
 pub const FILE_MAX: u64 = 1 << 20;
 
+/// The place of what stands in no text that could be shown.
+pub const NOWHERE: Span = Span { source: u16::MAX, start: 0, end: 0 };
+
 /// A file, and the arguments laid over it.
 #[derive(Clone, Debug)]
 pub struct Document {
@@ -54,18 +57,8 @@ impl Document {
     /// # Errors
     /// If it cannot be read, is no regular file, is larger than [`FILE_MAX`], is not UTF-8 or not TOML.
     pub fn load(path: &Path) -> Result<Self, Report> {
-        let name = path.display().to_string();
-        let refuse = |problem: Problem| Report::new(problem.into(), vec![Source::new(&name, "")]);
-        let bytes = read_limited(path).map_err(refuse)?;
-        match String::from_utf8(bytes) {
-            Ok(text) => Self::parse(&name, &text),
-            Err(error) => {
-                let valid = error.utf8_error().valid_up_to();
-                let line = error.as_bytes()[..valid].iter().filter(|&&byte| byte == b'\n').count() + 1;
-                let problem = Problem::new(Span::default(), format!("line {line} is not UTF-8"));
-                Err(refuse(problem.expected("a text file in TOML")))
-            }
-        }
+        let text = Text::load(path, FILE_MAX)?;
+        Self::parse(&text.source.name, &text)
     }
 
     /// Reads a text that is called `name` in messages.
@@ -74,7 +67,7 @@ impl Document {
     /// If it is larger than [`FILE_MAX`] or not TOML.
     pub fn parse(name: &str, text: &str) -> Result<Self, Report> {
         if text.len() as u64 > FILE_MAX {
-            return Err(Report::new(too_large().into(), vec![Source::new(name, "")]));
+            return Err(Report::new(too_large(FILE_MAX).into(), vec![Source::new(name, "")]));
         }
         let sources = vec![Source::new(name, text)];
         match tree::document(text, 0) {
@@ -104,24 +97,65 @@ impl Document {
     }
 }
 
-fn too_large() -> Problem {
-    Problem::new(Span::default(), "the file is too large").expected(format!("at most {} KiB", FILE_MAX >> 10))
+/// A file's text, with problems shown at their lines.
+#[derive(Clone, Debug)]
+pub struct Text {
+    source: Source,
 }
 
-/// The file's bytes, at most [`FILE_MAX`] of them; of a larger one hardly more is read.
-fn read_limited(path: &Path) -> Result<Vec<u8>, Problem> {
-    let unreadable =
-        |error: std::io::Error| Problem::new(Span::default(), format!("cannot be read: {error}"));
+impl Text {
+    /// Reads a file of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// If it cannot be read, is no regular file, is larger, or is not UTF-8.
+    pub fn load(path: &Path, limit: u64) -> Result<Self, Report> {
+        let name = path.display().to_string();
+        let refuse = |problem: Problem| Report::new(problem.into(), vec![Source::new(&name, "")]);
+        match String::from_utf8(read_limited(path, limit).map_err(refuse)?) {
+            Ok(text) => Ok(Self { source: Source::new(&name, &text) }),
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to() as u32;
+                let span = Span { source: 0, start: valid, end: valid + 1 };
+                let problem = Problem::new(span, "the file is not UTF-8").expected("text");
+                let shown = String::from_utf8_lossy(error.as_bytes());
+                Err(Report::new(problem.into(), vec![Source::new(&name, &shown)]))
+            }
+        }
+    }
+
+    /// Problems whose spans are those of this text, ready to be shown.
+    #[must_use]
+    pub fn report(&self, problems: Problems) -> Report {
+        Report::new(problems, vec![self.source.clone()])
+    }
+}
+
+impl std::ops::Deref for Text {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.source.text
+    }
+}
+
+fn too_large(limit: u64) -> Problem {
+    Problem::new(Span::default(), "the file is too large").expected(format!("at most {} KiB", limit >> 10))
+}
+
+/// The file's bytes, at most `limit` of them; of a larger one hardly more is read.
+fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, Problem> {
+    let unreadable = |error: std::io::Error| {
+        Problem::new(Span::default(), format!("cannot be read: {error}")).expected("a file that can be read")
+    };
     // Asked before opening: to open a pipe would wait for its other end.
     let metadata = path.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
         let found = if metadata.is_dir() { "this is a directory" } else { "this is no regular file" };
-        return Err(Problem::new(Span::default(), found).expected("a scenario file in TOML"));
+        return Err(Problem::new(Span::default(), found).expected("a file of text"));
     }
     let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
-    match bytes.len() as u64 > FILE_MAX {
-        true => Err(too_large()),
+    File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    match bytes.len() as u64 > limit {
+        true => Err(too_large(limit)),
         false => Ok(bytes),
     }
 }

@@ -32,15 +32,29 @@ impl Document {
     /// # Errors
     /// If the key leads nowhere; the report points into the argument.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Report> {
+        let node = self.argument(key, value)?;
+        let span = Span { start: 0, end: key.len() as u32, ..node.span };
+        let set = parts(key, span).and_then(|parts| place(&mut self.root, &parts, node));
+        set.map_err(|problem| self.report(problem.into()))
+    }
+
+    /// Reads the value of an argument, `key=value`, and sets nothing.
+    ///
+    /// # Errors
+    /// If the value looks like TOML and is not.
+    pub fn argument(&mut self, key: &str, value: &str) -> Result<Node, Report> {
         let argument = format!("{key}={value}");
-        let number = u16::try_from(self.sources.len()).unwrap_or(u16::MAX);
+        let source = u16::try_from(self.sources.len()).unwrap_or(u16::MAX);
         self.sources.push(Source::new("--set", &argument));
-        let offset = (key.len() + 1) as u32;
-        let span = Span { source: number, start: 0, end: key.len() as u32 };
-        let end = argument.len() as u32;
-        let set = loose(value, Span { start: offset, end, ..span })
-            .and_then(|node| Ok(place(&mut self.root, &parts(key, span)?, node)?));
-        set.map_err(|problems| self.report(problems))
+        let span = Span { source, start: (key.len() + 1) as u32, end: argument.len() as u32 };
+        loose(value, span).map_err(|problems| self.report(problems))
+    }
+
+    /// Takes a top-level key out.
+    pub fn remove(&mut self, key: &str) {
+        if let Value::Table(table) = &mut self.root.value {
+            table.remove(key);
+        }
     }
 
     /// Sets one key to a value that has its span already.
@@ -98,6 +112,12 @@ fn loose(text: &str, span: Span) -> Result<Node, Problems> {
         Err(_) if !meant_as_toml => Ok(Node { span, value: Value::Text(text.trim().into()) }),
         read => read,
     }
+}
+
+/// Whether a text needs no quotes to be read as itself.
+pub(super) fn is_read_as_text(text: &str) -> bool {
+    let read = loose(text, Span::default());
+    read.is_ok_and(|node| matches!(node.value, Value::Text(read) if read == text))
 }
 
 fn parts(key: &str, whole: Span) -> Result<Parts<'_>, Problem> {

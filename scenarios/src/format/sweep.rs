@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use seedbed_core::settings;
 use seedbed_core::settings::{Node, Problem, Problems, Span, Spanned, Value};
 
-use super::{Assignments, Range};
+use super::{Assignments, Range, overlay};
 
 /// A sweep has at most so many points.
 pub const POINTS_MAX: usize = 100_000;
@@ -41,12 +41,14 @@ settings! {
 }
 
 /// One combination of the values of all axes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Point {
     /// Its place in the order: the last axis varies fastest.
     pub index: usize,
     /// For each axis its name and the value's text.
     pub labels: Vec<(String, String)>,
+    /// The same as `--set` takes it.
+    pub arguments: Vec<(String, String)>,
     /// The keys to set, and to what.
     pub overlay: Vec<(String, Node)>,
 }
@@ -54,6 +56,7 @@ pub struct Point {
 /// What an axis does at one of its values.
 struct Step {
     label: String,
+    argument: String,
     sets: Vec<(String, Node)>,
 }
 
@@ -63,7 +66,7 @@ struct Step {
 /// If an axis repeats itself or another's key, or if there are more than [`POINTS_MAX`] points.
 pub fn expand(axes: &[Axis]) -> Result<Vec<Point>, Problems> {
     let (mut problems, mut names, mut keys) = (Problems::default(), BTreeSet::new(), BTreeSet::new());
-    let mut points = vec![Point { index: 0, labels: Vec::new(), overlay: Vec::new() }];
+    let mut points = vec![Point::default()];
     for axis in axes {
         let steps = axis.steps();
         if !names.insert(axis.name()) {
@@ -94,6 +97,7 @@ impl Point {
     fn with(&self, axis: &str, step: &Step) -> Self {
         let mut point = self.clone();
         point.labels.push((axis.into(), step.label.clone()));
+        point.arguments.push((axis.into(), step.argument.clone()));
         point.overlay.extend(step.sets.iter().cloned());
         point
     }
@@ -112,13 +116,54 @@ impl Axis {
         self.key.as_ref().or(self.name.as_ref()).map_or(Span::default(), |name| name.span)
     }
 
+    /// Whether `--set` means it by this key.
+    #[must_use]
+    pub fn is_meant(&self, key: &str) -> bool {
+        self.name() == key || self.key.as_ref().is_some_and(|own| own.value == key)
+    }
+
+    /// What its values are called.
+    #[must_use]
+    pub fn labels(&self) -> Vec<String> {
+        self.steps().into_iter().map(|step| step.label).collect()
+    }
+
+    /// Leaves one value only: the case of this label, or any value of its key.
+    ///
+    /// # Errors
+    /// If there is no such case.
+    pub fn narrow(&mut self, value: Node) -> Result<(), Problem> {
+        let wanted = label(&value.value);
+        let Some(cases) = &mut self.cases else {
+            self.range = None;
+            self.values = Some(Spanned { span: value.span, value: vec![value] });
+            return Ok(());
+        };
+        match cases.iter().position(|case| case.label == wanted) {
+            Some(place) => cases.value = vec![cases.value.swap_remove(place)],
+            None => {
+                let labels = cases.iter().map(|case| case.label.as_str());
+                return Err(Problem::unknown(value.span, "case", &wanted, labels));
+            }
+        }
+        Ok(())
+    }
+
     fn steps(&self) -> Vec<Step> {
         if let Some(cases) = &self.cases {
-            let step = |case: &Case| Step { label: case.label.clone(), sets: case.set.0.clone() };
+            let step = |case: &Case| Step {
+                label: case.label.clone(),
+                argument: argument(&Value::Text(case.label.clone())),
+                sets: case.set.0.clone(),
+            };
             return cases.iter().map(step).collect();
         }
         let key = self.key.as_ref().map_or("", |key| key);
-        let step = |node: Node| Step { label: label(&node.value), sets: vec![(key.into(), node)] };
+        let step = |node: Node| Step {
+            label: label(&node.value),
+            argument: argument(&node.value),
+            sets: vec![(key.into(), node)],
+        };
         let listed = self.values.iter().flat_map(|values| values.iter().cloned());
         let ranged = self.range.iter().flat_map(|range| range.nodes(range.span));
         listed.chain(ranged).map(step).collect()
@@ -149,6 +194,14 @@ impl Axis {
 fn label(value: &Value) -> String {
     match value {
         Value::Text(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A value as an argument that is read as the same again: a text without its quotes, where they are not needed.
+fn argument(value: &Value) -> String {
+    match value {
+        Value::Text(text) if overlay::is_read_as_text(text) => text.clone(),
         other => other.to_string(),
     }
 }
@@ -224,6 +277,29 @@ mod tests {
             shown.contains("`c` cannot be set in integer 1") && shown.contains("file.toml:2:43"),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn an_axis_is_narrowed_to_one_value_that_can_be_said_again() {
+        let text = "sweep = [{ key = \"x\", values = [1, \"1\", 2.50, \"a b\", \"[\"] },
+            { name = \"c\", cases = [{ label = \"1e3\", set.y = 1 }, { label = \"d\", set.y = 2 }] }]";
+        let axes = axes(&text.replace('\n', ""));
+        for axis in &axes {
+            let whole = expand(std::slice::from_ref(axis));
+            for point in whole.iter().flatten() {
+                let mut document = Document::parse("file.toml", "").unwrap();
+                let value = document.argument(axis.name(), &point.arguments[0].1).unwrap();
+                let mut narrowed = axis.clone();
+                narrowed.narrow(value).unwrap();
+                let again = expand(&[narrowed]).unwrap();
+                let values =
+                    |point: &Point| point.overlay.iter().map(|(_, n)| n.value.clone()).collect::<Vec<_>>();
+                assert_eq!((again.len(), values(&again[0])), (1, values(point)), "{:?}", point.arguments);
+                assert_eq!(again[0].labels, point.labels);
+            }
+        }
+        let problem = axes[1].clone().narrow(Node::unwritten(Value::Text("dd".into()))).unwrap_err();
+        assert_eq!(problem.to_string(), "unknown case `dd`: expected one of `1e3`, `d`; did you mean `d`?");
     }
 
     #[test]

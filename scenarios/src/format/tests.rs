@@ -249,10 +249,10 @@ fn files_that_cannot_be_used_say_why() {
         let shown = Document::load(&folder.join(name)).expect_err("no such document").to_string();
         shown.replace(&folder.display().to_string(), "").replace('\\', "/")
     };
-    assert_eq!(load(""), "error: this is a directory\n--> /\n = note: expected a scenario file in TOML\n");
+    assert_eq!(load(""), "error: this is a directory\n--> /\n = note: expected a file of text\n");
     assert!(load("none.toml").starts_with("error: cannot be read: "));
     std::fs::write(folder.join("latin.toml"), b"a = 1\nb = \"r\xe4ft\"\n").unwrap();
-    assert!(load("latin.toml").starts_with("error: line 2 is not UTF-8\n--> /latin.toml"));
+    assert!(load("latin.toml").starts_with("error: the file is not UTF-8\n --> /latin.toml:2:"));
     // 100 MB of which no byte is stored or read.
     std::fs::File::create(folder.join("large.toml")).unwrap().set_len(100_000_000).unwrap();
     assert_eq!(

@@ -97,11 +97,12 @@ impl Clients {
             return;
         }
         let id = self.sent;
-        self.sent += 1;
         let keys = world.keys().clone();
-        self.next_arrival(&keys, now, id);
         let mut dice = Dice::new(&keys, CLIENTS, Life(0), id);
+        // A protocol without commands has nothing for clients to do.
         let Some(command) = P::command(load, id, &mut dice) else { return };
+        self.sent += 1;
+        self.next_arrival(&keys, now, id);
         let targets = self.plan.to.resolve(world, keys.roll(Purpose::Workload), id << 8);
         self.waiting.insert(id, Waiting { client, since: now });
         let Some(&target) = targets.first() else { return self.fail(&keys, id, now) };
@@ -138,16 +139,22 @@ impl Clients {
         self.fail(keys, id.0, at);
     }
 
-    fn fail(&mut self, keys: &Keys, id: u64, at: Time) {
-        self.failed += 1;
-        self.settle(keys, id, at);
+    /// How many values have been measured.
+    pub(super) fn measured(&self) -> usize {
+        self.latencies.len()
     }
 
-    fn settle(&mut self, keys: &Keys, id: u64, at: Time) {
-        if let Some(waiting) = self.waiting.remove(&id) {
-            self.deadlines.remove(&(waiting.since + self.plan.timeout, id));
-            self.think(keys, waiting.client, id, at);
-        }
+    /// A command has failed, unless its client has given up before.
+    fn fail(&mut self, keys: &Keys, id: u64, at: Time) {
+        self.failed += u64::from(self.settle(keys, id, at));
+    }
+
+    /// Its client waits no longer for a command; false if it did not wait.
+    fn settle(&mut self, keys: &Keys, id: u64, at: Time) -> bool {
+        let Some(waiting) = self.waiting.remove(&id) else { return false };
+        self.deadlines.remove(&(waiting.since + self.plan.timeout, id));
+        self.think(keys, waiting.client, id, at);
+        true
     }
 
     /// A client that waited for its answer thinks, and asks again.

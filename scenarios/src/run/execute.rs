@@ -7,6 +7,7 @@ use seedbed_sim::fault::{Schedule, Timed};
 use seedbed_sim::{Services, Setup, Watch, World};
 
 use super::clients::Clients;
+use super::failure::{Failure, Owed, caught};
 use super::log::{EventLog, Logger};
 use super::observer::Observer;
 use super::prepare::Plan;
@@ -36,6 +37,8 @@ pub struct Outcome {
     pub faults: Vec<Timed>,
     /// When the run was over.
     pub end: Time,
+    /// Why it came to no proper end, if it did not.
+    pub failure: Option<Failure>,
 }
 
 /// A rule that did not hold.
@@ -70,7 +73,7 @@ impl<P: Subject> Prepared<P> {
     }
 
     /// The world and its observer, before the first moment.
-    fn begin(&self, seed: u64, options: &mut Options<'_>) -> (World<P>, Observer<P>) {
+    fn begin(&self, seed: u64, options: &mut Options<'_>) -> Run<'_, P> {
         let keys = Keys::from_seed(seed);
         let setup = Setup { seed, is_audit: options.audit, ..self.plan.setup.clone() };
         let nodes = setup.nodes;
@@ -84,7 +87,7 @@ impl<P: Subject> Prepared<P> {
             findings: Findings::default(),
             clients: self.plan.clients.as_ref().map(|plan| Clients::new(plan, &keys)),
         };
-        (world, observer)
+        Run { prepared: self, world, observer, broken: Vec::new(), events: 0, failure: None }
     }
 }
 
@@ -94,12 +97,19 @@ impl<P: Subject> Ready for Prepared<P> {
     }
 
     fn run(&self, seed: u64, mut options: Options<'_>) -> Outcome {
-        let (world, observer) = self.begin(seed, &mut options);
-        let run = Run { prepared: self, world, observer, broken: Vec::new() };
-        match options.log {
-            None => run.to_the_end(&mut ()),
-            Some(log) => run.to_the_end(&mut Logger::new(log)),
+        let panicked = |at, message| Some(Failure { owed: Owed::NoPanic, at, message });
+        let mut run = match caught(|| self.begin(seed, &mut options)) {
+            Ok(run) => run,
+            Err(message) => return Outcome { failure: panicked(None, message), ..Outcome::default() },
+        };
+        let ran = caught(|| match options.log {
+            None => run.play(&mut ()),
+            Some(log) => run.play(&mut Logger::new(log)),
+        });
+        if let Err(message) = ran {
+            run.failure = panicked(Some(run.world.now()), message);
         }
+        run.outcome()
     }
 }
 
@@ -109,10 +119,22 @@ struct Run<'a, P: Subject> {
     world: World<P>,
     observer: Observer<P>,
     broken: Vec<Broken>,
+    /// Events, faults and acts of clients so far.
+    events: u64,
+    failure: Option<Failure>,
 }
 
+/// How often the size of a run is looked at: every so many events.
+const LOOK_EVERY: u64 = 1 << 16;
+/// The most events under way, beside some for each node.
+const UNDER_WAY_MAX: usize = 20_000_000;
+const UNDER_WAY_PER_NODE: usize = 16;
+/// The most faults that strike in a run, and the most values that it measures.
+const FAULTS_MAX: usize = 5_000_000;
+const VALUES_MAX: usize = 50_000_000;
+
 impl<P: Subject> Run<'_, P> {
-    fn to_the_end(mut self, log: &mut impl Watch<P>) -> Outcome {
+    fn play(&mut self, log: &mut impl Watch<P>) {
         let plan = &self.prepared.plan;
         let rules: Vec<(usize, &Rule)> = plan.rules.iter().enumerate().collect();
         let mut always: Vec<(usize, &str, Time)> = Vec::new();
@@ -127,7 +149,7 @@ impl<P: Subject> Run<'_, P> {
         self.world.start(&mut (&mut self.observer, &mut *log));
         let healing = Time::ZERO + plan.duration;
         self.until(healing, log, &mut |run| run.check_always(&mut always));
-        if !plan.heal.is_zero() {
+        if !plan.heal.is_zero() && self.failure.is_none() {
             self.world.heal(&mut (&mut self.observer, &mut *log));
             self.observer.observe(Observation::Healed, &self.world);
             let mut check = |run: &mut Self| {
@@ -137,19 +159,29 @@ impl<P: Subject> Run<'_, P> {
                     world.now().since(healing) > *within || !probe.holds(name, world)
                 });
             };
-            check(&mut self);
+            check(self);
             self.until(healing + plan.heal, log, &mut check);
-            for (rule, name, within) in eventually {
-                let message = format!("{name} did not come to hold within {within} of healing");
-                self.broken.push(Broken { rule, at: Some(healing + within), message });
+            if self.failure.is_none() {
+                for (rule, name, within) in eventually {
+                    let message = format!("{name} did not come to hold within {within} of healing");
+                    self.broken.push(Broken { rule, at: Some(healing + within), message });
+                }
             }
         }
-        self.finish()
+        self.observer.observe(Observation::End, &self.world);
     }
 
-    /// Goes on until `limit`; calls `after` after every event.
+    /// Goes on until `limit`, or until it gets too much; calls `after` after every event.
     fn until(&mut self, limit: Time, log: &mut impl Watch<P>, after: &mut dyn FnMut(&mut Self)) {
         loop {
+            self.events += 1;
+            if (self.events > self.prepared.plan.events_max || self.events.is_multiple_of(LOOK_EVERY))
+                && let Some(message) = self.excess()
+            {
+                let at = Some(self.world.now());
+                self.failure = Some(Failure { owed: Owed::BoundedRun, at, message });
+                return;
+            }
             let next = self.observer.clients.as_ref().map_or(Time::MAX, Clients::next);
             // Clients act before events of the same moment.
             if next < limit
@@ -183,8 +215,28 @@ impl<P: Subject> Run<'_, P> {
         });
     }
 
-    fn finish(mut self) -> Outcome {
-        self.observer.observe(Observation::End, &self.world);
+    /// What there is too much of, if there is.
+    fn excess(&self) -> Option<String> {
+        let events_max = self.prepared.plan.events_max;
+        if self.events > events_max {
+            return Some(format!("ended after {events_max} events: see `run.events_max`"));
+        }
+        let under_way = self.world.under_way();
+        if under_way > UNDER_WAY_MAX + UNDER_WAY_PER_NODE * self.world.nodes() as usize {
+            return Some(format!("{under_way} events are under way"));
+        }
+        let faults = self.world.fault_trace().len();
+        if faults > FAULTS_MAX {
+            return Some(format!("{faults} faults have struck"));
+        }
+        let findings = &self.observer.findings;
+        let latencies = self.observer.clients.as_ref().map_or(0, Clients::measured);
+        let values =
+            findings.samples.values().map(Vec::len).sum::<usize>() + findings.spans.len() + latencies;
+        (values > VALUES_MAX).then(|| format!("{values} values have been measured"))
+    }
+
+    fn outcome(self) -> Outcome {
         let Observer { mut findings, clients, .. } = self.observer;
         if let Some(clients) = clients {
             clients.finish(&mut findings);
@@ -197,11 +249,14 @@ impl<P: Subject> Run<'_, P> {
         findings.number("crashes", tally.crashes as f64);
         findings.number("halts", tally.halts as f64);
         findings.number("records_lost", tally.records_lost as f64);
+        // After a panic the states of nodes may be anything.
+        let is_sound = self.failure.as_ref().is_none_or(|failure| failure.owed != Owed::NoPanic);
         Outcome {
-            digest: self.world.digest(),
+            digest: if is_sound { self.world.digest() } else { self.world.history_digest() },
             broken: self.broken,
             faults: self.world.fault_trace().to_vec(),
             end: self.world.now(),
+            failure: self.failure,
             findings,
         }
     }

@@ -1,7 +1,6 @@
 //! All points with all seeds, over all cores; what they came to, as tables.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
@@ -9,13 +8,16 @@ use seedbed_core::contract::Time;
 use seedbed_reports as reports;
 
 use super::execute::{Broken, Options, Outcome};
-use super::metrics::figure;
+use super::failure::{Failure, Owed};
+use super::metrics::{Column, figure};
 use super::plan::{Experiment, Point};
 use super::{tables, timeline};
 use crate::scenario::{Expect, Rule};
 
-/// The most values of one metric that are kept of one run: of more, every second, third, ... is kept.
+/// The most values of one metric that are kept of one run: of more, every second, third, ... is kept. Fewer, where all
+/// runs together would come to more than the second number.
 const SAMPLES_MAX: usize = 10_000;
+const SAMPLES_ALL_MAX: usize = 8_000_000;
 
 /// One run to be done.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +57,8 @@ pub(super) struct Row {
     pub(super) violations: Vec<reports::Violation>,
     /// For each rule of the point whether it held; none if it is not meant for the point.
     pub(super) held: Vec<Option<bool>>,
+    /// What it owed and did not keep.
+    pub(super) failed: Option<Owed>,
 }
 
 /// Runs everything on the current thread pool; `progress` is told how many runs are done.
@@ -78,13 +82,9 @@ pub fn run_all(experiment: &Experiment, progress: &(dyn Fn(usize) + Sync)) -> Re
 
 fn run_one(experiment: &Experiment, job: Job) -> Row {
     let point = &experiment.points[job.point];
-    let run = AssertUnwindSafe(|| point.ready.run(job.seed, Options::default()));
-    let (outcome, panic) = match catch_unwind(run) {
-        Ok(outcome) => (outcome, None),
-        Err(panic) => (Outcome::default(), Some(message_of(&*panic))),
-    };
-    let (broken, held) = judge(experiment, point, &outcome, panic.is_some());
-    row(experiment, job, outcome, broken, held, panic)
+    let outcome = point.ready.run(job.seed, Options::default());
+    let (broken, held) = judge(experiment, point, &outcome);
+    row(experiment, job, outcome, broken, held)
 }
 
 /// What one run came to, judged by the checks of its point.
@@ -100,7 +100,7 @@ impl Experiment {
     /// Judges one run of one of its points.
     #[must_use]
     pub fn judge(&self, point: &Point, outcome: &Outcome) -> Judgement {
-        let (broken, held) = judge(self, point, outcome, false);
+        let (broken, held) = judge(self, point, outcome);
         let names = self.columns.iter().flat_map(|column| column.rows());
         let names = names.filter(|row| row.role != reports::Role::Sample).map(|row| row.name);
         let values =
@@ -110,7 +110,11 @@ impl Experiment {
             // A flaw that must be seen need not be seen in every run.
             Some((check.label.clone(), seen, held? || check.expect == Expect::Violated))
         });
-        Judgement { digest: outcome.digest, figures: names.zip(values).collect(), checks: checks.collect() }
+        let mut checks: Vec<_> = checks.collect();
+        if let Some(Failure { owed, at, message }) = outcome.failure.clone() {
+            checks.push((owed.name().into(), vec![Broken { rule: point.checks.len(), at, message }], false));
+        }
+        Judgement { digest: outcome.digest, figures: names.zip(values).collect(), checks }
     }
 }
 
@@ -141,19 +145,9 @@ impl fmt::Display for Judgement {
     }
 }
 
-/// What a panic said.
-fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".into())
-}
-
-/// Which rules did not hold, with what was seen; and for each rule whether it held.
-fn judge(
-    experiment: &Experiment,
-    point: &Point,
-    outcome: &Outcome,
-    panicked: bool,
-) -> (Vec<Broken>, Vec<Option<bool>>) {
+/// Which rules did not hold, with what was seen; and for each rule whether it held. Of a run that came to no proper end
+/// nobody can say that something held.
+fn judge(experiment: &Experiment, point: &Point, outcome: &Outcome) -> (Vec<Broken>, Vec<Option<bool>>) {
     let mut broken = outcome.broken.clone();
     for (index, rule) in point.ready.rules().iter().enumerate() {
         match rule {
@@ -180,9 +174,11 @@ fn judge(
         }
     }
     let held = point.checks.iter().enumerate().map(|(index, check)| {
-        (check.applies && !panicked).then(|| broken.iter().all(|broken| broken.rule != index))
+        let holds = broken.iter().all(|broken| broken.rule != index);
+        (check.applies && !(holds && outcome.failure.is_some())).then_some(holds)
     });
     let held = held.collect();
+    broken.sort_by_key(|broken| broken.rule);
     broken.retain(|broken| point.checks.get(broken.rule).is_some_and(|check| check.applies));
     (broken, held)
 }
@@ -193,7 +189,6 @@ fn row(
     outcome: Outcome,
     broken: Vec<Broken>,
     held: Vec<Option<bool>>,
-    panic: Option<String>,
 ) -> Row {
     let point = &experiment.points[job.point];
     let (index, seed) = (job.point as u32, job.seed);
@@ -201,7 +196,7 @@ fn row(
     let mut violated: Vec<String> =
         broken.iter().filter(must_hold).map(|broken| point.checks[broken.rule].label.clone()).collect();
     violated.dedup();
-    violated.extend(panic.as_ref().map(|_| PANIC.to_owned()));
+    violated.extend(outcome.failure.as_ref().map(|failure| failure.owed.name().to_owned()));
     let command = tables::replay_command(experiment, point, seed);
     let violation = |check: String, at: Option<Time>, message: String| reports::Violation {
         check,
@@ -216,11 +211,17 @@ fn row(
         .filter(must_hold)
         .map(|broken| violation(point.checks[broken.rule].label.clone(), broken.at, broken.message.clone()))
         .collect();
-    violations.extend(panic.map(|message| violation(PANIC.into(), None, message)));
+    violations.extend(
+        outcome
+            .failure
+            .as_ref()
+            .map(|failure| violation(failure.owed.name().into(), failure.at, failure.message.clone())),
+    );
     // A timeline shows one run of each point: the first.
     let is_first = seed == experiment.seeds.start;
+    let kept = samples_max(experiment);
     let samples = outcome.findings.samples.iter().flat_map(|(metric, values)| {
-        let step = values.len().div_ceil(SAMPLES_MAX).max(1);
+        let step = values.len().div_ceil(kept).max(1);
         values.iter().step_by(step).filter(|value| value.is_finite()).map(|&value| reports::Sample {
             point: index,
             seed,
@@ -243,11 +244,16 @@ fn row(
         },
         violations,
         held,
+        failed: outcome.failure.map(|failure| failure.owed),
     }
 }
 
-/// What a run that panicked has violated: every run is to end without.
-pub(super) const PANIC: &str = "no-panic";
+/// How many values of one metric are kept of each run.
+fn samples_max(experiment: &Experiment) -> usize {
+    let sampled = experiment.columns.iter().filter(|column| matches!(column, Column::Samples(_))).count();
+    let runs = experiment.points.len() * (experiment.seeds.end - experiment.seeds.start) as usize;
+    (SAMPLES_ALL_MAX / (runs * sampled).max(1)).clamp(1, SAMPLES_MAX)
+}
 
 pub(super) fn seconds(at: Time) -> f64 {
     at.since(Time::ZERO).as_secs_f64()

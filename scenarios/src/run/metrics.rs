@@ -106,7 +106,8 @@ impl Column {
 pub(super) fn figure(columns: &[Column], outcome: &Outcome, name: &str) -> Option<f64> {
     columns.iter().find_map(|column| {
         let names = column.rows().into_iter().filter(|row| row.role != reports::Role::Sample);
-        let (_, value) = names.zip(column.values(outcome)).find(|(row, _)| row.name == name)?;
+        let place = names.map(|row| row.name).position(|own| own == name)?;
+        let value = column.values(outcome).swap_remove(place);
         match value {
             reports::Value::Number(number) => Some(number),
             _ => None,

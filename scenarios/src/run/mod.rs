@@ -3,17 +3,22 @@
 mod clients;
 mod execute;
 mod experiment;
+mod failure;
+mod faults;
 mod log;
 mod metrics;
 mod observer;
 mod plan;
 mod prepare;
+mod references;
 mod registry;
 mod tables;
 mod timeline;
 
 pub use execute::{Broken, Options, Outcome, Ready};
 pub use experiment::{Job, Judgement, Results, Tally, run_all};
+pub use failure::{Failure, Owed};
+pub use faults::read_faults;
 pub use log::EventLog;
 pub use plan::{Experiment, Point, Request, Seeds};
 pub use registry::{Entry, Registry};

@@ -1,5 +1,7 @@
 //! From a file to an experiment: its points, each checked and ready, and its seeds.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -10,9 +12,10 @@ use seedbed_sim::law::Files;
 
 use super::execute::Ready;
 use super::metrics::{self, Column};
+use super::references::{self, Labels};
 use super::registry::{Entry, Registry};
-use crate::format::{Assignments, Axis, Document, Report, expand};
-use crate::scenario::{Expect, Kind, SEEDS_MAX, Scenario};
+use crate::format::{self, Assignments, Axis, Document, NOWHERE, Report, expand};
+use crate::scenario::{Expect, RunSpec, SEEDS_MAX, Scenario};
 
 /// Which seeds: `N` for 0 to N-1, or `A..B`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -36,11 +39,14 @@ impl FromStr for Seeds {
     }
 }
 
+/// A key and its value, as `--set` takes them.
+type Set = (String, String);
+
 /// What a user asks beside the file.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     /// `--set key=value`, in order.
-    pub sets: Vec<(String, String)>,
+    pub sets: Vec<Set>,
     /// The sizes of `[quick]`.
     pub is_quick: bool,
     /// Other seeds than the file's.
@@ -53,6 +59,8 @@ pub struct Experiment {
     pub path: PathBuf,
     /// What was asked beside it.
     pub request: Request,
+    /// What was set beside the axes of its sweep.
+    pub(super) plain_sets: Vec<Set>,
     /// The names of the axes of its sweep.
     pub axes: Vec<String>,
     /// All points, in order: at least one.
@@ -67,6 +75,8 @@ pub struct Experiment {
 pub struct Point {
     /// Each axis with this point's label.
     pub labels: Vec<(String, String)>,
+    /// The arguments that choose it.
+    pub(super) arguments: Vec<Set>,
     /// The scenario here.
     pub scenario: Scenario,
     /// Ready to run.
@@ -109,30 +119,35 @@ impl Experiment {
     /// All that is wrong, with the places.
     pub fn load(path: &Path, registry: &Registry, request: Request) -> Result<Self, Report> {
         let mut document = Document::load(path)?;
+        let mut labels = Labels::new();
+        note_labels(&mut labels, &part::<Vec<Axis>>(&document, "sweep")?.unwrap_or_default());
         if request.is_quick {
             let quick = part::<Assignments>(&document, "quick")?.unwrap_or_default();
             document = document.with(&quick.0)?;
         }
-        let mut axes: Vec<Axis> = part(&document, "sweep")?.unwrap_or_default();
-        for (key, value) in &request.sets {
-            document = set(document, &mut axes, key, value)?;
-        }
+        let (axes, plain_sets) = assign(&mut document, &request.sets)?;
+        note_labels(&mut labels, &axes);
         let expanded = expand(&axes).map_err(|problems| document.report(problems))?;
-        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
-        let files = move |name: &str| read_beside(&folder, name);
-        let mut points = Vec::new();
-        let mut columns: Vec<Column> = Vec::new();
+        refuse_common(&expanded).map_err(|problems| document.report(problems))?;
+        // They have been read: no point needs a copy.
+        ["sweep", "quick"].iter().for_each(|key| document.remove(key));
+        let files = Beside::new(path);
+        let (mut points, mut columns) = (Vec::new(), Vec::new());
         for point in expanded {
             let document = document.with(&point.overlay)?;
-            let read = document.read::<Scenario>()?;
-            let made = make(read, point.labels, registry, &files, &mut columns);
-            points.push(made.map_err(|problems| document.report(problems))?);
+            let made = document.read::<Scenario>().and_then(|scenario| {
+                make(scenario, &point, registry, &files, &mut columns)
+                    .map_err(|problems| document.report(problems))
+            });
+            points.push(made.map_err(|report| report.at_point(&point.labels))?);
         }
-        let names: Vec<String> = axes.iter().map(|axis| axis.name().to_owned()).collect();
-        let first = &points[0].scenario;
-        check_reports(first, &names, &columns, registry).map_err(|problems| document.report(problems))?;
-        let seeds = request.seeds.clone().map_or(0..first.run.seeds, |seeds| seeds.0);
-        Ok(Self { path: path.into(), request, axes: names, points, seeds, columns })
+        let first: &Scenario = &points[0].scenario;
+        references::check(first, &axes, &labels, &columns, registry)
+            .map_err(|problems| document.report(problems))?;
+        let seeds = seeds(&document, &request, &first.run, points.len())
+            .map_err(|problem| document.report(problem.into()))?;
+        let axes = axes.iter().map(|axis| axis.name().to_owned()).collect();
+        Ok(Self { path: path.into(), request, plain_sets, axes, points, seeds, columns })
     }
 
     /// The scenario at its first point.
@@ -148,6 +163,13 @@ impl Experiment {
     }
 }
 
+/// Adds what the values of these axes are called: a file may name those that `--quick` or `--set` leave out.
+fn note_labels(labels: &mut Labels, axes: &[Axis]) {
+    for axis in axes {
+        labels.entry(axis.name().to_owned()).or_default().extend(axis.labels());
+    }
+}
+
 /// One top-level part of a document, read on its own.
 fn part<T: Setting>(document: &Document, key: &str) -> Result<Option<T>, Report> {
     let node = document.root().table().and_then(|table| table.find(key));
@@ -156,33 +178,64 @@ fn part<T: Setting>(document: &Document, key: &str) -> Result<Option<T>, Report>
         .map_err(|problems| document.report(problems))
 }
 
-/// `--set`: a key of the document, or an axis of the sweep, which then has one value.
-fn set(mut document: Document, axes: &mut Vec<Axis>, key: &str, value: &str) -> Result<Document, Report> {
-    let is_meant = |axis: &Axis| axis.name() == key || axis.key.as_ref().is_some_and(|own| own.value == key);
-    let Some(place) = axes.iter().position(is_meant) else {
+/// `--set`: keys of the document, and axes of the sweep, which are then narrowed to one value; gives back the axes
+/// and what was set beside them.
+fn assign(document: &mut Document, sets: &[(String, String)]) -> Result<(Vec<Axis>, Vec<Set>), Report> {
+    let written: Vec<Axis> = part(document, "sweep")?.unwrap_or_default();
+    let is_axis = |set: &&Set| written.iter().any(|axis| axis.is_meant(&set.0));
+    let (chosen, plain): (Vec<&Set>, Vec<&Set>) = sets.iter().partition(is_axis);
+    for (key, value) in &plain {
         document.set(key, value)?;
-        return Ok(document);
-    };
-    let axis = axes.remove(place);
-    match (&axis.key, &axis.cases) {
-        (Some(key), _) => document.set(key, value)?,
-        (None, Some(cases)) => match cases.iter().find(|case| case.label == value) {
-            Some(case) => document = document.with(&case.set.0)?,
-            None => {
-                let labels = cases.iter().map(|case| case.label.as_str());
-                let problem = Problem::unknown(axis.span(), "case in --set", value, labels);
-                return Err(document.report(problem.into()));
-            }
-        },
-        (None, None) => {}
     }
-    // What was swept is one value now; the sweep as written no longer counts.
-    Ok(document)
+    let mut axes: Vec<Axis> = part(document, "sweep")?.unwrap_or_default();
+    for axis in &mut axes {
+        if let Some((key, value)) = chosen.iter().rfind(|(key, _)| axis.is_meant(key)) {
+            let value = document.argument(key, value)?;
+            axis.narrow(value).map_err(|problem| document.report(problem.into()))?;
+        }
+    }
+    Ok((axes, plain.into_iter().cloned().collect()))
 }
+
+/// The top-level keys that say something about the whole experiment.
+const COMMON: [&str; 7] = ["title", "question", "notes", "chart", "table", "sweep", "quick"];
+
+/// What is said about the whole experiment cannot vary from point to point.
+fn refuse_common(points: &[format::Point]) -> Result<(), Problems> {
+    let is_common = |key: &str| key == "run.seeds" || COMMON.contains(&key.split('.').next().unwrap_or(key));
+    match points.iter().flat_map(|point| &point.overlay).find(|(key, _)| is_common(key)) {
+        None => Ok(()),
+        Some((key, node)) => {
+            let problem = Problem::new(node.span, format!("`{key}` is the same at every point"));
+            Err(problem.expected("a key that may vary").into())
+        }
+    }
+}
+
+/// With which seeds: as asked, or as the file says; not more runs than a machine can hold.
+fn seeds(
+    document: &Document,
+    request: &Request,
+    run: &RunSpec,
+    points: usize,
+) -> Result<Range<u64>, Problem> {
+    let seeds = request.seeds.clone().map_or(0..run.seeds, |seeds| seeds.0);
+    let runs = (seeds.end - seeds.start).saturating_mul(points as u64);
+    if runs <= RUNS_MAX {
+        return Ok(seeds);
+    }
+    let written = document.root().table().and_then(|root| root.find("run")?.table()?.find("seeds"));
+    let span = written.filter(|_| request.seeds.is_none()).map_or(NOWHERE, |node| node.span);
+    let message = format!("{points} points with {} seeds are {runs} runs", seeds.end - seeds.start);
+    Err(Problem::new(span, message).expected(format!("at most {RUNS_MAX} runs")))
+}
+
+/// The most runs of an experiment: what they came to is kept until all are done.
+const RUNS_MAX: u64 = 2_000_000;
 
 fn make(
     scenario: Scenario,
-    labels: Vec<(String, String)>,
+    point: &format::Point,
     registry: &Registry,
     files: &dyn Files,
     columns: &mut Vec<Column>,
@@ -198,8 +251,9 @@ fn make(
             columns.push(column);
         }
     }
+    let (labels, arguments) = (point.labels.clone(), point.arguments.clone());
     let checks = named(&scenario, entry, &labels);
-    Ok(Point { labels, ready, checks, caveats: entry.caveats(), scenario })
+    Ok(Point { labels, arguments, ready, checks, caveats: entry.caveats(), scenario })
 }
 
 /// The names of a point's rules, in their order.
@@ -232,56 +286,31 @@ fn named(scenario: &Scenario, entry: &dyn Entry, labels: &[(String, String)]) ->
         .collect()
 }
 
-/// What charts, tables and checks name must exist.
-fn check_reports(
-    scenario: &Scenario,
-    axes: &[String],
-    columns: &[Column],
-    registry: &Registry,
-) -> Result<(), Problems> {
-    let mut problems = Problems::default();
-    let mut known = |name: &Spanned<String>, what: &str, all: &[&str]| {
-        if !all.contains(&name.as_str()) {
-            problems.push(Problem::unknown(name.span, what, name, all.iter().copied()));
-        }
-    };
-    let axes: Vec<&str> = axes.iter().map(String::as_str).collect();
-    let figures = super::prepare::figures(columns);
-    let metrics: Vec<&str> = columns.iter().map(|column| column.metric().name).collect();
-    let plotted: Vec<&str> = metrics.iter().copied().chain(figures.iter().map(String::as_str)).collect();
-    for chart in &scenario.chart {
-        if let (Some(x), false) = (&chart.x, chart.kind == Kind::Timeline) {
-            known(x, "axis of the sweep", &axes);
-        }
-        if let Some(group) = &chart.group {
-            known(group, "axis of the sweep", &axes);
-        }
-        chart.y.iter().chain(&chart.reference).for_each(|metric| known(metric, "metric", &plotted));
-    }
-    for table in &scenario.table {
-        known(&table.rows, "axis of the sweep", &axes);
-        table.columns.iter().for_each(|name| known(name, "axis of the sweep", &axes));
-        known(&table.cell, "metric", &plotted);
-    }
-    let protocols: Vec<&str> = registry.names().collect();
-    for check in &scenario.check {
-        check.protocol.iter().for_each(|name| known(name, "protocol", &protocols));
-        for (axis, label) in &check.only {
-            if !axes.contains(&axis.as_str()) {
-                let named = Spanned { span: label.span, value: axis.clone() };
-                known(&named, "axis of the sweep", &axes);
-            }
-        }
-    }
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
-}
-
 /// The largest file that a scenario may name, in bytes.
 const BESIDE_MAX: u64 = 64 << 20;
 
-fn read_beside(folder: &Path, name: &str) -> Result<String, String> {
-    let path = folder.join(name);
-    let metadata = path.metadata().map_err(|error| format!("{}: {error}", path.display()))?;
+/// The files beside a scenario, each read once.
+struct Beside {
+    folder: PathBuf,
+    read: RefCell<BTreeMap<String, Result<String, String>>>,
+}
+
+impl Beside {
+    fn new(scenario: &Path) -> Self {
+        Self { folder: scenario.parent().unwrap_or(Path::new("")).into(), read: RefCell::default() }
+    }
+}
+
+impl Files for Beside {
+    fn read(&self, name: &str) -> Result<String, String> {
+        let mut read = self.read.borrow_mut();
+        read.entry(name.into()).or_insert_with(|| read_limited(&self.folder.join(name))).clone()
+    }
+}
+
+fn read_limited(path: &Path) -> Result<String, String> {
+    let unreadable = |error: std::io::Error| format!("{} cannot be read: {error}", path.display());
+    let metadata = path.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(format!("{} is no regular file", path.display()));
     }
@@ -289,8 +318,7 @@ fn read_beside(folder: &Path, name: &str) -> Result<String, String> {
         return Err(format!("{} is larger than {} MiB", path.display(), BESIDE_MAX >> 20));
     }
     let mut text = String::new();
-    std::fs::File::open(&path)
-        .and_then(|file| file.take(BESIDE_MAX).read_to_string(&mut text))
-        .map_err(|error| format!("{}: {error}", path.display()))?;
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(BESIDE_MAX).read_to_string(&mut text).map_err(unreadable)?;
     Ok(text)
 }

@@ -1,6 +1,8 @@
 //! From what a person wrote to what a world is made of; everything that can be wrong is found here, before a run.
 
-use seedbed_core::contract::Duration;
+use std::collections::BTreeMap;
+
+use seedbed_core::contract::{Duration, NodeId};
 use seedbed_core::settings::{Problem, Problems, Span, Spanned};
 use seedbed_reports::sample_columns;
 use seedbed_sim::clock::Clocks;
@@ -12,7 +14,7 @@ use seedbed_sim::{DiskModel, Setup};
 
 use super::metrics::{self, Column};
 use super::registry::Entry;
-use crate::scenario::{Arrivals, Rule, Scenario, Ties};
+use crate::scenario::{Arrivals, Exception, Rule, Scenario, Ties, law};
 
 /// A scenario at one point of its sweep, checked and ready.
 #[derive(Debug)]
@@ -21,6 +23,7 @@ pub(super) struct Plan {
     pub(super) generators: Vec<Generator>,
     pub(super) duration: Duration,
     pub(super) heal: Duration,
+    pub(super) events_max: u64,
     pub(super) rules: Vec<Rule>,
     pub(super) clients: Option<ClientPlan>,
 }
@@ -62,6 +65,7 @@ pub(super) fn prepare(scenario: &Scenario, entry: &dyn Entry, files: &dyn Files)
         generators,
         duration: scenario.run.duration,
         heal: scenario.run.heal,
+        events_max: scenario.run.events_max,
         rules,
         clients,
     });
@@ -72,12 +76,22 @@ pub(super) fn prepare(scenario: &Scenario, entry: &dyn Entry, files: &dyn Files)
 }
 
 impl Builder<'_> {
-    fn law(&mut self, spec: Option<&Spec>) -> Option<Law> {
-        self.checked(spec?.build(self.files), Span::default())
+    fn law(&mut self, spec: Option<&Spanned<Spec>>) -> Option<Law> {
+        self.sound(law(spec?, self.files))
+    }
+
+    fn sound<T>(&mut self, built: Result<T, Problem>) -> Option<T> {
+        built.map_err(|problem| self.problems.push(problem)).ok()
     }
 
     fn checked<T>(&mut self, built: Result<T, impl ToString>, span: Span) -> Option<T> {
-        built.map_err(|error| self.problems.push(Problem::new(span, error.to_string()))).ok()
+        self.sound(built.map_err(|error| Problem::new(span, error.to_string())))
+    }
+
+    fn file(&mut self, name: &Spanned<String>) -> Option<String> {
+        let unreadable =
+            |error| Problem::new(name.span, error).expected("a file, named from the scenario's folder");
+        self.sound(self.files.read(name).map_err(unreadable))
     }
 
     fn setup(&mut self, scenario: &Scenario, network: Option<Network>) -> Option<Setup> {
@@ -85,7 +99,6 @@ impl Builder<'_> {
         Some(Setup {
             nodes: scenario.cluster.nodes,
             seed: 0,
-            network: network?,
             disk: DiskModel {
                 write: self.law(disk.write.as_ref()),
                 sync: self.law(disk.sync.as_ref()),
@@ -104,12 +117,13 @@ impl Builder<'_> {
             is_audit: false,
             shuffles_ties: scenario.run.ties == Ties::Keyed,
             hints: scenario.network.hints,
+            network: network?,
         })
     }
 
     fn network(&mut self, scenario: &Scenario) -> (Option<Network>, Vec<String>) {
         let spec = &scenario.network;
-        let Some(usual) = self.checked(spec.link(self.files), Span::default()) else {
+        let Some(usual) = self.sound(spec.link(self.files)) else {
             return (None, Vec::new());
         };
         let (mut network, regions) = match &spec.map {
@@ -125,22 +139,46 @@ impl Builder<'_> {
                 Some(found) => found,
             },
         };
+        let plain = network.clone();
         for exception in &spec.link {
-            let ends = [&exception.from, &exception.to];
-            let mut sides = ends.map(|end| self.fixed(end, scenario.cluster.nodes, &network, &regions));
-            let Some(link) = self.checked(exception.link(&usual, self.files), exception.from.span) else {
-                continue;
-            };
-            for _ in 0..if exception.both { 2 } else { 1 } {
-                for &from in &sides[0] {
-                    for &to in sides[1].iter().filter(|to| **to != from) {
-                        network = network.with_exception(from, to, link.clone());
-                    }
+            // What the exception does not say stays as it is between these regions.
+            let mut alike: BTreeMap<(&str, &str), Vec<(NodeId, NodeId)>> = BTreeMap::new();
+            for (from, to) in self.ends(exception, scenario.cluster.nodes, &plain, &regions) {
+                alike.entry((plain.region(from), plain.region(to))).or_default().push((from, to));
+            }
+            for ends in alike.into_values() {
+                let (from, to) = ends[0];
+                if let Some(link) = self.sound(exception.link(plain.link(from, to), self.files)) {
+                    network = network.with_exceptions(ends, link);
                 }
-                sides.reverse();
             }
         }
         (Some(network), regions)
+    }
+
+    /// The links that an exception is about.
+    fn ends(
+        &mut self,
+        exception: &Exception,
+        nodes: u32,
+        network: &Network,
+        regions: &[String],
+    ) -> Vec<(NodeId, NodeId)> {
+        let from = self.fixed(&exception.from, nodes, network, regions);
+        let to = self.fixed(&exception.to, nodes, network, regions);
+        if from.len().saturating_mul(to.len()) > EXCEPTIONS_MAX {
+            let message = format!("these are {} x {} links", from.len(), to.len());
+            let problem = Problem::new(exception.from.span, message);
+            self.problems.push(problem.expected(format!("at most {EXCEPTIONS_MAX} in one `network.link`")));
+            return Vec::new();
+        }
+        let there = from.iter().flat_map(|from| to.iter().map(move |to| (*from, *to)));
+        let apart = there.filter(|(from, to)| from != to);
+        if exception.both {
+            apart.flat_map(|(from, to)| [(from, to), (to, from)]).collect()
+        } else {
+            apart.collect()
+        }
     }
 
     fn regions(
@@ -149,7 +187,7 @@ impl Builder<'_> {
         map: &Spanned<String>,
         usual: &Link,
     ) -> Option<(Network, Vec<String>)> {
-        let text = self.checked(self.files.read(map), map.span)?;
+        let text = self.file(map)?;
         let matrix = Matrix::parse(map, &text).map_err(|error| format!("{}: {error}", map.value));
         let matrix = self.checked(matrix, map.span)?;
         let names: Vec<&str> = matrix.regions.iter().map(String::as_str).collect();
@@ -195,7 +233,7 @@ impl Builder<'_> {
         nodes: u32,
         network: &Network,
         regions: &[String],
-    ) -> Vec<seedbed_core::contract::NodeId> {
+    ) -> Vec<NodeId> {
         if !self.fits(selector, nodes, regions) {
             return Vec::new();
         }
@@ -211,7 +249,7 @@ impl Builder<'_> {
     }
 
     fn fits(&mut self, selector: &Spanned<Selector>, nodes: u32, regions: &[String]) -> bool {
-        self.checked(selector.check(nodes, regions), selector.span).is_some()
+        self.sound(fit(selector, selector.span, nodes, regions)).is_some()
     }
 
     /// A selector that is resolved while the run goes on.
@@ -223,12 +261,10 @@ impl Builder<'_> {
         regions: &[String],
     ) {
         self.fits(selector, scenario.cluster.nodes, regions);
-        let roles = entry.roles();
-        for role in selector.roles() {
-            if !roles.is_empty() && !roles.contains(&role) {
-                let what = "role of this protocol, or selector";
-                self.problems.push(Problem::unknown(selector.span, what, role, roles.iter().copied()));
-            }
+        let known = entry.roles();
+        for role in selector.roles().into_iter().filter(|role| !known.contains(role)) {
+            let valid = known.iter().chain(&["all", "minority", "majority"]).copied();
+            self.problems.push(Problem::unknown(selector.span, "role or selector", role, valid));
         }
     }
 
@@ -238,7 +274,7 @@ impl Builder<'_> {
             for selector in fault.selectors() {
                 self.target(selector, scenario, entry, regions);
             }
-            generators.extend(self.checked(fault.generator(self.files), Span::default()));
+            generators.extend(self.sound(fault.generator(self.files)));
         }
         generators
     }
@@ -264,6 +300,11 @@ impl Builder<'_> {
                 self.problems
                     .push(Problem::new(name.span, message).help("set `run.heal`, such as `heal = \"10s\"`"));
             }
+            if let Some(within) = check.within.as_ref().filter(|within| within.value > scenario.run.heal) {
+                let problem =
+                    Problem::new(within.span, format!("{} is longer than `run.heal`", within.value));
+                self.problems.push(problem.expected(format!("at most {}", scenario.run.heal)));
+            }
             if let Some(threshold) = &check.metric {
                 let figures = figures(&metrics::columns(entry, scenario.workload.is_some()));
                 if !figures.contains(&threshold.metric) {
@@ -284,12 +325,14 @@ impl Builder<'_> {
         let workload = scenario.workload.as_ref()?;
         self.target(&workload.to, scenario, entry, regions);
         let arrivals = match &workload.arrivals {
-            Arrivals::Constant { every } => ArrivalPlan::Open(self.law(Some(&Spec::constant(*every)))?),
+            Arrivals::Constant { every } => {
+                ArrivalPlan::Open(self.checked(Law::constant(every.value), every.span)?)
+            }
             Arrivals::Poisson { every } => {
-                ArrivalPlan::Open(self.checked(Law::exponential(*every), Span::default())?)
+                ArrivalPlan::Open(self.checked(Law::exponential(every.value), every.span)?)
             }
             Arrivals::Trace { file } => {
-                let text = self.checked(self.files.read(file), file.span)?;
+                let text = self.file(file)?;
                 ArrivalPlan::Trace(self.checked(arrival_times(file, &text), file.span)?)
             }
             Arrivals::Closed { clients, think } => ArrivalPlan::Closed(*clients, self.law(Some(think))?),
@@ -304,6 +347,25 @@ impl Builder<'_> {
             stop: workload.stop.unwrap_or(Duration::MAX),
             count: workload.count,
         })
+    }
+}
+
+/// The most links that one exception may be about.
+const EXCEPTIONS_MAX: usize = 1_000_000;
+
+/// Whether a selector can mean something in this cluster; if not, what could.
+fn fit(selector: &Selector, span: Span, nodes: u32, regions: &[String]) -> Result<(), Problem> {
+    match selector {
+        Selector::Index(index) if *index >= nodes => {
+            let problem = Problem::new(span, format!("there is no node {index}: the cluster has {nodes}"));
+            Err(problem.expected(format!("a node from 0 to {}", nodes.saturating_sub(1))))
+        }
+        Selector::Region(name) if !regions.is_empty() && !regions.contains(name) => {
+            Err(Problem::unknown(span, "region", name, regions.iter().map(String::as_str)))
+        }
+        Selector::Except(inner) => fit(inner, span, nodes, regions),
+        Selector::Union(parts) => parts.iter().try_for_each(|part| fit(part, span, nodes, regions)),
+        other => other.check(nodes, regions).map_err(|error| Problem::new(span, error.to_string())),
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use seedbed_reports as reports;
 use seedbed_reports::Section;
 
-use super::experiment::{PANIC, Results, Row, Tally};
+use super::experiment::{Results, Row, Tally};
+use super::failure::Owed;
 use super::plan::{Experiment, Point};
 use crate::scenario::Expect;
 
@@ -43,47 +44,42 @@ fn columns(experiment: &Experiment) -> Vec<reports::Column> {
         unit: String::new(),
         about: format!("the value of `{name}` at this point of the sweep"),
     };
-    let keys = experiment.points[0].labels.iter().map(|(name, _)| name).map(key);
+    let keys = experiment.axes.iter().map(key);
     keys.chain(experiment.columns.iter().flat_map(|column| column.rows())).collect()
 }
 
 /// How often each check held and did not, over all points; in the order in which points first name them.
 fn checks(experiment: &Experiment, rows: &[Row], seeds: usize) -> Vec<reports::Check> {
-    let mut order: Vec<String> = Vec::new();
-    let mut counts: BTreeMap<String, (reports::Check, Expect)> = BTreeMap::new();
-    let mut panics = 0;
+    let mut counts: Vec<(reports::Check, Expect)> = Vec::new();
+    let mut failures: BTreeMap<Owed, u64> = BTreeMap::new();
     for (index, row) in rows.iter().enumerate() {
-        panics += u64::from(row.run.violated.iter().any(|name| name == PANIC));
+        row.failed.iter().for_each(|owed| *failures.entry(*owed).or_default() += 1);
         let point = &experiment.points[index / seeds.max(1)];
         for (check, held) in point.checks.iter().zip(&row.held) {
             let Some(held) = held else { continue };
-            let (count, _) = counts.entry(check.label.clone()).or_insert_with(|| {
-                order.push(check.label.clone());
-                let about = check.about.clone();
-                (reports::Check { name: check.label.clone(), about, holds: 0, violated: 0 }, check.expect)
+            let is_same = |(count, expect): &(reports::Check, Expect)| {
+                count.name == check.label && *expect == check.expect
+            };
+            let place = counts.iter().position(is_same).unwrap_or_else(|| {
+                let (name, about) = (check.label.clone(), check.about.clone());
+                counts.push((reports::Check { name, about, holds: 0, violated: 0 }, check.expect));
+                counts.len() - 1
             });
-            count.holds += u64::from(*held);
-            count.violated += u64::from(!held);
+            counts[place].0.holds += u64::from(*held);
+            counts[place].0.violated += u64::from(!held);
         }
     }
-    let mut checks: Vec<reports::Check> = order
-        .iter()
-        .filter_map(|label| counts.remove(label))
-        .map(|(check, expect)| match expect {
-            Expect::Holds => check,
-            Expect::Violated => seen(&check),
-        })
-        .collect();
-    if panics > 0 {
-        let about = "every run ends without a panic".into();
-        checks.push(reports::Check {
-            name: PANIC.into(),
-            about,
-            holds: rows.len() as u64 - panics,
-            violated: panics,
-        });
-    }
-    checks
+    let checks = counts.into_iter().map(|(check, expect)| match expect {
+        Expect::Holds => check,
+        Expect::Violated => seen(&check),
+    });
+    let failures = failures.into_iter().map(|(owed, violated)| reports::Check {
+        name: owed.name().into(),
+        about: owed.about().into(),
+        holds: rows.len() as u64 - violated,
+        violated,
+    });
+    checks.chain(failures).collect()
 }
 
 /// A flaw that must be seen: one line that holds if it was.
@@ -121,9 +117,9 @@ fn expected(experiment: &Experiment, tables: &mut reports::Experiment) {
                     table: name.clone(),
                     row: row.clone(),
                     column: column.clone(),
-                    expected: expected.clone(),
+                    expected: expected.value.clone(),
                 });
-                if seen == *expected {
+                if seen == expected.value {
                     holds += 1;
                     continue;
                 }
@@ -133,7 +129,7 @@ fn expected(experiment: &Experiment, tables: &mut reports::Experiment) {
                     point: point as u32,
                     seed,
                     at_s: None,
-                    message: format!("{row}, {column}: expected {expected}, saw {seen}"),
+                    message: format!("{row}, {column}: expected {}, saw {seen}", expected.value),
                     command: replay_command(experiment, &experiment.points[point], seed),
                 });
             }
@@ -182,17 +178,19 @@ fn commonest(
 pub(super) fn replay_command(experiment: &Experiment, point: &Point, seed: u64) -> String {
     format!(
         "seedbed replay {} --seed {seed}{} --log -",
-        experiment.path.display(),
-        sets(experiment, &point.labels)
+        quoted(&experiment.path.display().to_string()),
+        sets(experiment, &experiment.plain_sets, &point.arguments)
     )
 }
 
-/// `--set` and `--quick`, as asked and for the labels of a point.
-fn sets(experiment: &Experiment, labels: &[(String, String)]) -> String {
+/// `--quick` and `--set`, as asked and for the axes of a point.
+fn sets(experiment: &Experiment, asked: &[(String, String)], axes: &[(String, String)]) -> String {
     let quick = if experiment.request.is_quick { " --quick" } else { "" };
-    let pairs = experiment.request.sets.iter().chain(labels);
-    let sets: String =
-        pairs.map(|(key, value)| format!(" --set {}", quoted(&format!("{key}={value}")))).collect();
+    let sets: String = asked
+        .iter()
+        .chain(axes)
+        .map(|(key, value)| format!(" --set {}", quoted(&format!("{key}={value}"))))
+        .collect();
     format!("{quick}{sets}")
 }
 
@@ -255,7 +253,11 @@ fn about(experiment: &Experiment) -> Vec<reports::About> {
         }
     }
     let range = format!(" --seeds {}..{}", seeds.start, seeds.end);
-    let run = format!("seedbed run {}{}{range}", experiment.path.display(), sets(experiment, &[]));
+    let run = format!(
+        "seedbed run {}{}{range}",
+        quoted(&experiment.path.display().to_string()),
+        sets(experiment, &experiment.request.sets, &[])
+    );
     add(Section::Reproduce, "the whole experiment", run);
     let first = &experiment.points[0];
     add(Section::Reproduce, "one run, event by event", replay_command(experiment, first, seeds.start));

@@ -38,12 +38,12 @@ enum Open {
 
 pub(super) fn faults(point: u32, seed: u64, outcome: &Outcome) -> Vec<reports::Fault> {
     let mut rows: Vec<reports::Fault> = Vec::new();
-    let mut open: BTreeMap<Open, usize> = BTreeMap::new();
+    let mut open: BTreeMap<Open, Vec<usize>> = BTreeMap::new();
     let end = seconds(outcome.end);
     for timed in outcome.faults.iter().take(ROWS_MAX) {
         let at = seconds(timed.at);
         let (begins, ends) = meaning(&timed.action);
-        if let Some(row) = ends.and_then(|ends| open.remove(&ends)) {
+        for row in ends.and_then(|ends| open.remove(&ends)).into_iter().flatten() {
             rows[row].to_s = at;
         }
         let is_end_only = begins.is_none() && ends.is_some();
@@ -56,7 +56,7 @@ pub(super) fn faults(point: u32, seed: u64, outcome: &Outcome) -> Vec<reports::F
             _ => at,
         };
         if let Some(begins) = begins {
-            open.insert(begins, rows.len());
+            open.entry(begins).or_default().push(rows.len());
         }
         let target = match &timed.action {
             Action::Disturb { from, to, .. } => format!("{} to {}", names(from), names(to)),

@@ -1,12 +1,14 @@
 //! `[[fault]]`: what goes wrong, when, for how long, and to whom.
 
 use seedbed_core::contract::{Duration, Time};
-use seedbed_core::settings::{Node, Probability, Problems, Setting, Shape, Spanned, Value};
+use seedbed_core::settings::{Node, Probability, Problem, Problems, Setting, Shape, Spanned, Value};
 use seedbed_core::{choice, settings, variants};
 use seedbed_sim::Loss;
 use seedbed_sim::fault::{Generator, Kind, Selector, When};
 use seedbed_sim::law::{Files, Spec};
 use seedbed_sim::network::Disturbance;
+
+use super::law;
 
 settings! {
     /// A fault, once or again and again.
@@ -20,13 +22,13 @@ settings! {
         /// The time between two firings: constant, or any law; exponential makes a Poisson process.
         pub every: Option<Spanned<Spec>> = None;
         /// The first time, with `every`; one gap after the beginning, if nothing is said.
-        pub from: Option<Duration> = None;
+        pub first: Option<Duration> = None;
         /// No more from then on, with `every`.
         pub until: Option<Duration> = None;
         /// At most so often, with `every`.
         pub count: u64 = u64::MAX >> 1, in 1..=u64::MAX >> 1;
         /// How long each lasts; for ever, if nothing is said.
-        pub lasts: Option<Spec> = None;
+        pub lasts: Option<Spanned<Spec>> = None;
     }
     verify = Fault::consistent;
 }
@@ -156,12 +158,12 @@ impl Setting for Times {
 
 impl Fault {
     fn consistent(&self) -> Result<(), (&'static str, String)> {
-        let needs_period = self.from.is_some() || self.until.is_some();
+        let needs_period = self.first.is_some() || self.until.is_some();
         match (&self.at, &self.every, &self.what) {
             (None, None, _) => Err(("kind", "says no time: write `at` or `every`".into())),
             (Some(_), Some(_), _) => Err(("every", "does not go with `at`".into())),
             (Some(at), ..) if at.0.is_empty() => Err(("at", "is empty: the fault would never strike".into())),
-            (Some(_), ..) if needs_period => Err(("at", "does not go with `from` and `until`".into())),
+            (Some(_), ..) if needs_period => Err(("at", "does not go with `first` and `until`".into())),
             (.., What::DiskStall { .. }) if self.lasts.is_none() => {
                 Err(("kind", "needs `lasts`: a disk that stalls for ever is a crash".into()))
             }
@@ -198,13 +200,13 @@ impl Fault {
     ///
     /// # Errors
     /// If a file of samples cannot be read.
-    pub fn generator(&self, files: &dyn Files) -> Result<Generator, String> {
-        let built = |spec: &Spec| spec.build(files).map_err(|error| error.to_string());
+    pub fn generator(&self, files: &dyn Files) -> Result<Generator, Problem> {
+        let built = |spec: &Spanned<Spec>| law(spec, files);
         let moment = |after: Duration| Time::ZERO + after;
         let when = match (&self.at, &self.every) {
             (Some(at), _) => When::At(at.0.iter().copied().map(moment).collect()),
             (None, Some(every)) => When::Repeatedly {
-                first: self.from.map(moment),
+                first: self.first.map(moment),
                 gap: built(every)?,
                 until: self.until.map_or(Time::MAX, moment),
                 count: self.count,

@@ -9,13 +9,13 @@ mod report;
 mod workload;
 
 use seedbed_core::contract::Duration;
-use seedbed_core::settings::{Bytes, Node, Probability, Rate, Spanned};
+use seedbed_core::settings::{Bytes, Node, Probability, Problem, Rate, Spanned};
 use seedbed_core::{choice, settings};
-use seedbed_sim::law::Spec;
+use seedbed_sim::law::{Files, Law, Spec, SpecError};
 
 pub use check::{Check, Comparison, Expect, Rule, Threshold};
 pub use fault::{Fault, What};
-pub use network::{BurstSpec, Exception, NetworkSpec, Reading, ReorderSpec};
+pub use network::{BurstSpec, Exception, NetworkSpec, ReorderSpec};
 pub use report::{ChartSpec, Kind, TableSpec};
 pub use workload::{Arrivals, Workload};
 
@@ -81,6 +81,8 @@ settings! {
         pub wire: bool = false;
         /// The order of simultaneous events.
         pub ties: Ties = Ties::Insertion;
+        /// A run that comes to more events and faults than this is ended, and violates `bounded-run`.
+        pub events_max: u64 = 1_000_000_000, in 1..=u64::MAX >> 1;
     }
 }
 const DURATION_MAX: Duration = Duration::from_secs(2 * 365 * 86_400);
@@ -103,7 +105,7 @@ settings! {
         /// The region of each node, in order and from the start again; without it, one region after another.
         pub place: Vec<Spanned<String>> = Vec::new();
         /// How much later than the world's beginning each node starts.
-        pub start: Option<Spec> = None;
+        pub start: Option<Spanned<Spec>> = None;
     }
 }
 
@@ -111,11 +113,11 @@ settings! {
     /// Disks. Without times they are instant.
     pub struct DiskSpec {
         /// To write a record or blob, or read a blob.
-        pub write: Option<Spec> = None;
+        pub write: Option<Spanned<Spec>> = None;
         /// To make what was written durable.
-        pub sync: Option<Spec> = None;
+        pub sync: Option<Spanned<Spec>> = None;
         /// How fast bytes move, in bits per second.
-        pub throughput: Option<Rate> = None;
+        pub throughput: Option<Rate> = None, in Rate(8)..=Rate::MAX;
         /// How much fits.
         pub capacity: Option<Bytes> = None;
         /// The node takes no input while a sync runs.
@@ -129,7 +131,7 @@ settings! {
     /// Clocks. Without anything they are right.
     pub struct ClockSpec {
         /// How far wall clocks are off; the sign is drawn.
-        pub skew: Option<Spec> = None;
+        pub skew: Option<Spanned<Spec>> = None;
         /// How much faster or slower each clock may run, in parts per million.
         pub drift_ppm: u32 = 0, in 0..=100_000;
     }
@@ -139,6 +141,21 @@ settings! {
     /// CPUs. Without anything a step takes no time.
     pub struct CpuSpec {
         /// How long each step keeps its node busy.
-        pub step: Option<Spec> = None;
+        pub step: Option<Spanned<Spec>> = None;
     }
+}
+
+/// The law that was written.
+///
+/// # Errors
+/// If its file cannot be read or holds no samples, at the place where the law was written.
+pub fn law(spec: &Spanned<Spec>, files: &dyn Files) -> Result<Law, Problem> {
+    spec.build(files).map_err(|error| {
+        let problem = Problem::new(spec.span, error.to_string());
+        match error {
+            SpecError::Unreadable { .. } => problem.expected("a text file, named from the scenario's folder"),
+            SpecError::Malformed { .. } => problem.expected("a file with one number per line"),
+            SpecError::Law(_) => problem,
+        }
+    })
 }

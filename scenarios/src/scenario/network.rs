@@ -2,16 +2,18 @@
 
 use seedbed_core::contract::Duration;
 use seedbed_core::settings;
-use seedbed_core::settings::{Bytes, Probability, Rate, Spanned};
+use seedbed_core::settings::{Bytes, Probability, Problem, Rate, Spanned};
 use seedbed_sim::fault::Selector;
 use seedbed_sim::law::{Files, Spec};
 use seedbed_sim::network::{Burst, Link, Reorder};
+
+use super::law;
 
 settings! {
     /// What joins the nodes.
     pub struct NetworkSpec {
         /// How long a message takes. Beside a `map`: what is added to the map's latency.
-        pub latency: Option<Spec> = None;
+        pub latency: Option<Spanned<Spec>> = None;
         /// A file with the latency between regions: a matrix in CSV or a topology in GraphML.
         pub map: Option<Spanned<String>> = None;
         /// The regions of the map that are used, in this order; all, if nothing is said.
@@ -29,7 +31,7 @@ settings! {
         /// The probability that a frame is damaged on the way; the codec refuses it.
         pub corrupt: Probability = Probability::NEVER;
         /// Bits per second of each link and lane.
-        pub bandwidth: Option<Rate> = None;
+        pub bandwidth: Option<Rate> = None, in Rate(1)..=Rate::MAX;
         /// How much may wait for the bandwidth of a link.
         pub queue: Bytes = Bytes(16 << 20);
         /// Messages of one lane keep their order on a link, as over a connection.
@@ -61,7 +63,7 @@ settings! {
         /// The probability that a message is held back.
         pub share: Probability;
         /// For how long.
-        pub by: Spec;
+        pub by: Spanned<Spec>;
     }
 }
 
@@ -75,30 +77,27 @@ settings! {
         /// and back.
         pub both: bool = true;
         /// How long a message takes, map or not.
-        pub latency: Option<Spec> = None;
+        pub latency: Option<Spanned<Spec>> = None;
         /// The probability that a message is lost.
         pub loss: Option<Probability> = None;
         /// Bits per second.
-        pub bandwidth: Option<Rate> = None;
+        pub bandwidth: Option<Rate> = None, in Rate(1)..=Rate::MAX;
         /// Loss in bursts.
         pub burst: Option<BurstSpec> = None;
     }
 }
-
-/// What can go wrong when a network is built: a file's trouble, in words.
-pub type Reading<T> = Result<T, String>;
 
 impl NetworkSpec {
     /// The link that all others are made from.
     ///
     /// # Errors
     /// If a file of samples cannot be read.
-    pub fn link(&self, files: &dyn Files) -> Reading<Link> {
-        let built = |spec: &Spec| spec.build(files).map_err(|error| error.to_string());
+    pub fn link(&self, files: &dyn Files) -> Result<Link, Problem> {
+        let built = |spec: &Spanned<Spec>| law(spec, files);
         let latency = match &self.latency {
             Some(latency) => built(latency)?,
-            None if self.map.is_some() => built(&Spec::constant(Duration::ZERO))?,
-            None => built(&Spec::constant(Duration::from_millis(1)))?,
+            None if self.map.is_some() => built(&Spec::constant(Duration::ZERO).into())?,
+            None => built(&Spec::constant(Duration::from_millis(1)).into())?,
         };
         let reorder = match &self.reorder {
             None => None,
@@ -134,10 +133,10 @@ impl Exception {
     ///
     /// # Errors
     /// If a file of samples cannot be read.
-    pub fn link(&self, usual: &Link, files: &dyn Files) -> Reading<Link> {
+    pub fn link(&self, usual: &Link, files: &dyn Files) -> Result<Link, Problem> {
         let mut link = usual.clone();
         if let Some(latency) = &self.latency {
-            link.latency = latency.build(files).map_err(|error| error.to_string())?;
+            link.latency = law(latency, files)?;
         }
         if let Some(loss) = self.loss {
             link.loss = loss.parts();

@@ -15,7 +15,7 @@ settings! {
         pub kind: Kind;
         /// Its heading.
         pub title: String = String::new();
-        /// The axis of the sweep along x (line, box, bars), or `t_s` for a time series.
+        /// The axis of the sweep along x (line, box, bars).
         pub x: Option<Spanned<String>> = None;
         /// The metric.
         pub y: Option<Spanned<String>> = None;
@@ -34,7 +34,7 @@ settings! {
         /// Metrics drawn as dashed curves: a formula beside what was measured.
         pub reference: Vec<Spanned<String>> = Vec::new();
         /// Only the runs with these labels.
-        pub only: BTreeMap<String, String> = BTreeMap::new();
+        pub only: BTreeMap<String, Spanned<String>> = BTreeMap::new();
     }
     verify = ChartSpec::consistent;
 }
@@ -42,7 +42,7 @@ settings! {
 choice! {
     /// How a chart shows its data.
     pub enum Kind {
-        /// Means with a confidence band over an axis of the sweep, or a series over time.
+        /// Means with a confidence band over an axis of the sweep.
         Line,
         /// Box and whiskers.
         Box,
@@ -71,7 +71,7 @@ settings! {
         /// The metric in the cells.
         pub cell: Spanned<String>;
         /// What the cells should say: row, then column. Another outcome violates the check `NAME as expected`.
-        pub expected: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        pub expected: BTreeMap<String, BTreeMap<String, Spanned<String>>> = BTreeMap::new();
     }
 }
 
@@ -116,7 +116,7 @@ impl ChartSpec {
             y_label: self.y_label.clone(),
             caption: self.caption.clone(),
             reference: list(self.reference.iter().map(|name| name.value.clone()).collect()),
-            filter: list(self.only.iter().map(|(key, value)| format!("{key}={value}")).collect()),
+            filter: list(self.only.iter().map(|(key, value)| format!("{key}={}", value.value)).collect()),
         }
     }
 }

@@ -14,7 +14,7 @@ settings! {
         /// Which node each command goes to.
         pub to: Spanned<Selector> = Selector::Random(1).into();
         /// How long a command or reply is under way between client and node.
-        pub access: Option<Spec> = None;
+        pub access: Option<Spanned<Spec>> = None;
         /// The probability that a command or reply is lost between client and node.
         pub loss: Probability = Probability::NEVER;
         /// How long a client waits for a reply.
@@ -36,12 +36,12 @@ variants! {
         /// One after the other at a fixed rate, whatever the answers.
         Constant {
             /// Between two commands.
-            every: Duration, in Duration::from_nanos(1)..=Duration::from_secs(86_400 * 365);
+            every: Spanned<Duration>, in Duration::from_nanos(1)..=Duration::from_secs(86_400 * 365);
         }
         /// A Poisson process, whatever the answers.
         Poisson {
             /// The mean time between two commands.
-            every: Duration, in Duration::from_nanos(1)..=Duration::from_secs(86_400 * 365);
+            every: Spanned<Duration>, in Duration::from_nanos(1)..=Duration::from_secs(86_400 * 365);
         }
         /// At the times in a file: one per line, in seconds, ascending.
         Trace {
@@ -53,7 +53,7 @@ variants! {
             /// How many.
             clients: u32, in 1..=1_000_000;
             /// How long each thinks.
-            think: Spec = Spec::constant(Duration::from_secs(1));
+            think: Spanned<Spec> = Spec::constant(Duration::from_secs(1)).into();
         }
     }
 }

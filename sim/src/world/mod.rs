@@ -253,6 +253,12 @@ impl<P: Protocol> World<P> {
         &self.keys
     }
 
+    /// How many events are under way.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.queue.len()
+    }
+
     /// What the network did so far.
     #[must_use]
     pub fn traffic(&self) -> Traffic {

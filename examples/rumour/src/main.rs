@@ -1,16 +1,15 @@
 //! A protocol of one's own, in a crate of its own: the latest rumour spreads by push-pull gossip.
 //!
-//! After Demers et al., "Epidemic Algorithms for Replicated Database Maintenance", 1987. This file is the protocol;
-//! `experiment.rs` says what clients ask of it, what is measured, and what must hold.
+//! After Demers et al., "Epidemic Algorithms for Replicated Database Maintenance", 1987.
 
-mod experiment;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use seedbed::contract::{Context, Duration, Input, InputOf, Never, NodeId, Protocol, Wire};
+use seedbed::contract::*;
 use serde::{Deserialize, Serialize};
 
 seedbed::settings! {
@@ -28,6 +27,7 @@ seedbed::settings! {
 struct Rumour(u64);
 impl Wire for Rumour {}
 
+/// A node: all it knows is the latest rumour.
 #[derive(Clone, Serialize)]
 struct Gossip {
     #[serde(skip)]
@@ -43,7 +43,7 @@ impl Protocol for Gossip {
     type Command = Rumour;
     type Reply = Rumour;
     type Record = Rumour;
-    type Notice = Rumour;
+    type Notice = Never;
     type Job = Never;
     type Outcome = Never;
 
@@ -55,7 +55,7 @@ impl Protocol for Gossip {
         let (Parameters { pause, pull }, nodes) = *self.config;
         match input {
             Input::Start { log } => {
-                self.learn(log.into_iter().max().unwrap_or_default(), cx);
+                self.latest = log.into_iter().max().unwrap_or_default();
                 cx.set_within((), Duration::ZERO..pause);
             }
             Input::Timer { .. } => {
@@ -63,13 +63,13 @@ impl Protocol for Gossip {
                 cx.send_now(anyone, self.latest);
                 cx.set((), pause);
             }
-            Input::Message { message, .. } if message > self.latest => self.learn(message, cx),
             Input::Message { from, message, .. } if message < self.latest && pull => {
-                cx.send_now(from, self.latest);
+                cx.send_now(from, self.latest)
             }
+            Input::Message { message, .. } => self.latest = message.max(self.latest),
             Input::Command { id, command } => {
+                self.latest = command.max(self.latest);
                 cx.persist(command);
-                self.learn(command.max(self.latest), cx);
                 cx.reply(id, command); // leaves once the record is on disk
             }
             _ => {}
@@ -77,10 +77,56 @@ impl Protocol for Gossip {
     }
 }
 
-impl Gossip {
-    fn learn(&mut self, rumour: Rumour, cx: &mut Context<'_, Self>) {
-        self.latest = rumour;
-        cx.notify(rumour);
+/// What clients ask, what is measured, and what must hold.
+impl Subject for Gossip {
+    type Settings = Parameters;
+    type Load = ();
+    type Probe = Watcher;
+    const ABOUT: &'static str = "the latest rumour spreads by push-pull gossip";
+
+    fn config(parameters: &Parameters, nodes: u32) -> Result<Self::Config, String> {
+        Ok((parameters.clone(), nodes))
+    }
+    fn metrics() -> Vec<Metric> {
+        vec![Metric::samples("spread_ms", "ms", "from telling one node until all that are up know")]
+    }
+    fn checks() -> Vec<Check> {
+        vec![Check { name: "word-is-kept", about: "who has answered never tells an older rumour again" }]
+    }
+    fn command(_: &(), number: u64, _: &mut Dice<'_>) -> Option<Rumour> {
+        Some(Rumour(number + 1))
+    }
+}
+
+/// Sees all nodes at once: when each rumour was told, and the latest that each node has answered.
+#[derive(Clone, Default)]
+struct Watcher {
+    told: BTreeMap<Rumour, Time>,
+    answered: BTreeMap<NodeId, Rumour>,
+}
+
+impl Probe<Gossip> for Watcher {
+    fn new(_: &(Parameters, u32), _: u32) -> Self {
+        Self::default()
+    }
+
+    fn observe(&mut self, what: Observation<'_, Gossip>, view: &dyn View<Gossip>, findings: &mut Findings) {
+        match what {
+            Observation::Command { command, .. } => _ = self.told.insert(*command, view.now()),
+            Observation::Reply { node, reply, .. } => _ = self.answered.insert(node, *reply),
+            Observation::Sent { from, message, .. } => {
+                if self.answered.get(&from) > Some(message) {
+                    findings
+                        .violation("word-is-kept", view.now(), || format!("{from} tells {message:?} again"));
+                }
+                let known = (0..view.nodes()).filter_map(|node| Some(view.state(NodeId(node))?.latest));
+                let everywhere = known.min().unwrap_or_default();
+                while let Some(told) = self.told.first_entry().filter(|told| *told.key() <= everywhere) {
+                    findings.sample("spread_ms", view.now().since(told.remove()).as_millis_f64());
+                }
+            }
+            _ => {}
+        }
     }
 }
 

@@ -43,7 +43,7 @@ impl Check {
 
     /// Looks at the usual sizes and at the quick ones; says how many runs there are of those that were asked for.
     fn look(&self, file: &Path, registry: &Registry) -> Result<String, Report> {
-        let request = |is_quick| Request { sets: self.set.clone(), is_quick, seeds: None };
+        let request = |is_quick| Request { sets: self.set.clone(), is_quick, ..Request::default() };
         Experiment::load(file, registry, request(!self.quick))?;
         let experiment = Experiment::load(file, registry, request(self.quick))?;
         let seeds = experiment.seeds.end - experiment.seeds.start;

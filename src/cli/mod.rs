@@ -127,6 +127,12 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// What this command is called.
+fn program() -> String {
+    let path = std::env::args_os().next().map(std::path::PathBuf::from);
+    path.and_then(|path| Some(path.file_stem()?.to_string_lossy().into_owned())).unwrap_or_default()
+}
+
 /// Prints to standard output; a reader that has gone away is no error.
 fn print(text: &str) -> anyhow::Result<()> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {

@@ -9,7 +9,7 @@ use clap::Args;
 use seedbed_scenarios::run::{EventLog, Experiment, Options, Registry, Request, Seeds, read_faults};
 use seedbed_sim::fault::Timed;
 
-use super::{Done, Verdict, assignment, print};
+use super::{Done, Verdict, assignment, print, program};
 
 /// Run one point of a scenario with one seed again, and show every event.
 #[derive(Args, Debug)]
@@ -46,7 +46,7 @@ pub(super) struct Replay {
 impl Replay {
     pub(super) fn execute(&self, registry: &Registry) -> Done {
         let seeds = Some(Seeds(self.seed..self.seed.saturating_add(1)));
-        let request = Request { sets: self.set.clone(), is_quick: self.quick, seeds };
+        let request = Request { sets: self.set.clone(), is_quick: self.quick, seeds, program: program() };
         let experiment = Experiment::load(&self.file, registry, request)?;
         let [point] = experiment.points.as_slice() else {
             bail!("{}", choose(&experiment));

@@ -10,7 +10,7 @@ use seedbed_scenarios::run::{Experiment, Registry, Request, Results, Seeds, run_
 
 use super::folder::{self, Folder};
 use super::progress::Progress;
-use super::{Done, Verdict, assignment, print, scenarios};
+use super::{Done, Verdict, assignment, print, program, scenarios};
 
 /// Run scenarios: all points of their sweeps with all seeds, over all cores.
 #[derive(Args, Debug)]
@@ -52,7 +52,12 @@ enum Engine {
 impl Run {
     pub(super) fn execute(&self, registry: &Registry) -> Done {
         let Engine::Sim = self.engine;
-        let request = Request { sets: self.set.clone(), is_quick: self.quick, seeds: self.seeds.clone() };
+        let request = Request {
+            sets: self.set.clone(),
+            is_quick: self.quick,
+            seeds: self.seeds.clone(),
+            program: program(),
+        };
         // All files are read before anything runs or is written.
         let load = |file: &PathBuf| Experiment::load(file, registry, request.clone());
         let experiments = scenarios(&self.files).map(load).collect::<Result<Vec<_>, _>>()?;

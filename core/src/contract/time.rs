@@ -124,9 +124,16 @@ impl Mul<u64> for Duration {
     }
 }
 
-/// `1.5s`, `20ms`, `7us`, `3ns`: the largest unit that is not above the value, without losing a digit.
+/// `1.5s`, `20ms`, `7us`, `3ns`: the largest unit that is not above the value, without losing a digit; from ten minutes
+/// on whole `min`, `h` and `d`.
 impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let long =
+            [(86_400, "d"), (3_600, "h"), (60, "min")].map(|(secs, name)| (secs * 1_000_000_000, name));
+        let whole = |(unit, _): &&(u64, &str)| self.0 >= TEN_MINUTES && self.0.is_multiple_of(*unit);
+        if let Some((unit, name)) = long.iter().find(whole) {
+            return write!(f, "{}{name}", self.0 / unit);
+        }
         let (unit, name) = match self.0 {
             0 => return f.write_str("0s"),
             1_000_000_000.. => (1_000_000_000, "s"),
@@ -142,6 +149,8 @@ impl fmt::Display for Duration {
         write!(f, "{whole}.{}{name}", digits.trim_end_matches('0'))
     }
 }
+const TEN_MINUTES: u64 = 600 * 1_000_000_000;
+
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:09}", self.0 / 1_000_000_000, self.0 % 1_000_000_000)
@@ -154,9 +163,16 @@ mod tests {
 
     #[test]
     fn durations_print_without_losing_a_digit() {
-        for (nanos, text) in
-            [(0, "0s"), (3, "3ns"), (7_000, "7us"), (20_500_000, "20.5ms"), (1_000_000_001, "1.000000001s")]
-        {
+        for (nanos, text) in [
+            (0, "0s"),
+            (3, "3ns"),
+            (7_000, "7us"),
+            (20_500_000, "20.5ms"),
+            (1_000_000_001, "1.000000001s"),
+            (90_000_000_000, "90s"),
+            (5_400_000_000_000, "90min"),
+            (864_000_000_000_000, "10d"),
+        ] {
             assert_eq!(Duration::from_nanos(nanos).to_string(), text);
         }
     }

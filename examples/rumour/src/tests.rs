@@ -13,6 +13,7 @@ fn broken(sets: &[(&str, &str)]) -> Vec<String> {
         sets: sets.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         is_quick: true,
         seeds: Some(Seeds(0..10)),
+        ..Request::default()
     };
     let experiment =
         Experiment::load(SCENARIO.as_ref(), &registry, request).unwrap_or_else(|report| panic!("{report}"));

@@ -58,18 +58,21 @@ pub trait Ready: Send + Sync {
     fn run(&self, seed: u64, options: Options<'_>) -> Outcome;
     /// What must hold.
     fn rules(&self) -> &[Rule];
+    /// The protocol's parameters as they are in force, those left to their defaults included.
+    fn parameters(&self) -> &str;
 }
 
 /// A scenario at one point, for one protocol.
 pub(super) struct Prepared<P: Subject> {
     config: Arc<P::Config>,
+    parameters: String,
     load: P::Load,
     plan: Plan,
 }
 
 impl<P: Subject> Prepared<P> {
-    pub(super) fn new(config: P::Config, load: P::Load, plan: Plan) -> Self {
-        Self { config: Arc::new(config), load, plan }
+    pub(super) fn new(config: P::Config, parameters: String, load: P::Load, plan: Plan) -> Self {
+        Self { config: Arc::new(config), parameters, load, plan }
     }
 
     /// The world and its observer, before the first moment.
@@ -94,6 +97,10 @@ impl<P: Subject> Prepared<P> {
 impl<P: Subject> Ready for Prepared<P> {
     fn rules(&self) -> &[Rule] {
         &self.plan.rules
+    }
+
+    fn parameters(&self) -> &str {
+        &self.parameters
     }
 
     fn run(&self, seed: u64, mut options: Options<'_>) -> Outcome {

@@ -192,6 +192,7 @@ fn row(
 ) -> Row {
     let point = &experiment.points[job.point];
     let (index, seed) = (job.point as u32, job.seed);
+    let cluster = &point.scenario.cluster;
     let must_hold = |broken: &&Broken| point.checks[broken.rule].expect == Expect::Holds;
     let mut violated: Vec<String> =
         broken.iter().filter(must_hold).map(|broken| point.checks[broken.rule].label.clone()).collect();
@@ -231,8 +232,8 @@ fn row(
     });
     Row {
         samples: samples.collect(),
-        spans: if is_first { timeline::spans(index, seed, &outcome) } else { Vec::new() },
-        faults: if is_first { timeline::faults(index, seed, &outcome) } else { Vec::new() },
+        spans: if is_first { timeline::spans(index, seed, cluster, &outcome) } else { Vec::new() },
+        faults: if is_first { timeline::faults(index, seed, cluster, &outcome) } else { Vec::new() },
         run: reports::Run {
             point: index,
             keys: point.labels.iter().map(|(_, label)| label.clone()).collect(),

@@ -51,6 +51,8 @@ pub struct Request {
     pub is_quick: bool,
     /// Other seeds than the file's.
     pub seeds: Option<Seeds>,
+    /// What the command is called in reports; `seedbed`, if nothing is said.
+    pub program: String,
 }
 
 /// A scenario file, read, checked, and ready to run.

@@ -14,7 +14,7 @@ use seedbed_sim::{DiskModel, Setup};
 
 use super::metrics::{self, Column};
 use super::registry::Entry;
-use crate::scenario::{Arrivals, Exception, Rule, Scenario, Ties, law};
+use crate::scenario::{Arrivals, Cluster, Exception, Rule, Scenario, Ties, law};
 
 /// A scenario at one point of its sweep, checked and ready.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ struct Builder<'a> {
 pub(super) fn prepare(scenario: &Scenario, entry: &dyn Entry, files: &dyn Files) -> Result<Plan, Problems> {
     let mut builder = Builder { files, problems: Problems::default() };
     let (network, regions) = builder.network(scenario);
-    let generators = builder.faults(scenario, entry, &regions);
+    let generators = builder.faults(scenario, entry, network.as_ref(), &regions);
     let rules = builder.rules(scenario, entry);
     let clients = builder.clients(scenario, entry, &regions);
     let plan = builder.setup(scenario, network).map(|setup| Plan {
@@ -98,6 +98,7 @@ impl Builder<'_> {
         let (disk, clocks) = (&scenario.disk, &scenario.clocks);
         Some(Setup {
             nodes: scenario.cluster.nodes,
+            names: scenario.cluster.names.clone(),
             seed: 0,
             disk: DiskModel {
                 write: self.law(disk.write.as_ref()),
@@ -143,7 +144,7 @@ impl Builder<'_> {
         for exception in &spec.link {
             // What the exception does not say stays as it is between these regions.
             let mut alike: BTreeMap<(&str, &str), Vec<(NodeId, NodeId)>> = BTreeMap::new();
-            for (from, to) in self.ends(exception, scenario.cluster.nodes, &plain, &regions) {
+            for (from, to) in self.ends(exception, &scenario.cluster, &plain, &regions) {
                 alike.entry((plain.region(from), plain.region(to))).or_default().push((from, to));
             }
             for ends in alike.into_values() {
@@ -160,12 +161,12 @@ impl Builder<'_> {
     fn ends(
         &mut self,
         exception: &Exception,
-        nodes: u32,
+        cluster: &Cluster,
         network: &Network,
         regions: &[String],
     ) -> Vec<(NodeId, NodeId)> {
-        let from = self.fixed(&exception.from, nodes, network, regions);
-        let to = self.fixed(&exception.to, nodes, network, regions);
+        let from = self.fixed(&exception.from, cluster, network, regions);
+        let to = self.fixed(&exception.to, cluster, network, regions);
         if from.len().saturating_mul(to.len()) > EXCEPTIONS_MAX {
             let message = format!("these are {} x {} links", from.len(), to.len());
             let problem = Problem::new(exception.from.span, message);
@@ -230,19 +231,20 @@ impl Builder<'_> {
     fn fixed(
         &mut self,
         selector: &Spanned<Selector>,
-        nodes: u32,
+        cluster: &Cluster,
         network: &Network,
         regions: &[String],
     ) -> Vec<NodeId> {
-        if !self.fits(selector, nodes, regions) {
+        if !self.fits(selector, cluster.nodes, regions) {
             return Vec::new();
         }
-        let nodes = selector.fixed(nodes, &|node| network.region(node));
+        let nodes = selector.fixed(cluster.nodes, &cluster.names, &|node| network.region(node));
         if nodes.is_none() {
-            let message = format!("`{}` changes from moment to moment, but a link does not", selector.value);
+            let message = format!("`{}` may mean other nodes from moment to moment", selector.value);
             self.problems.push(
-                Problem::new(selector.span, message)
-                    .expected("a node's index, `all`, `region(name)` or `except(..)`"),
+                Problem::new(selector.span, message).expected(
+                    "nodes that stay the same: an index, a name, `all`, `region(..)` or `except(..)`",
+                ),
             );
         }
         nodes.unwrap_or_default()
@@ -261,20 +263,34 @@ impl Builder<'_> {
         regions: &[String],
     ) {
         self.fits(selector, scenario.cluster.nodes, regions);
-        let known = entry.roles();
+        let names = scenario.cluster.names.iter().map(String::as_str);
+        let known: Vec<&str> = entry.roles().iter().copied().chain(names).collect();
         for role in selector.roles().into_iter().filter(|role| !known.contains(role)) {
             let valid = known.iter().chain(&["all", "minority", "majority"]).copied();
             self.problems.push(Problem::unknown(selector.span, "role or selector", role, valid));
         }
     }
 
-    fn faults(&mut self, scenario: &Scenario, entry: &dyn Entry, regions: &[String]) -> Vec<Generator> {
+    fn faults(
+        &mut self,
+        scenario: &Scenario,
+        entry: &dyn Entry,
+        network: Option<&Network>,
+        regions: &[String],
+    ) -> Vec<Generator> {
         let mut generators = Vec::new();
         for fault in &scenario.fault {
             for selector in fault.selectors() {
                 self.target(selector, scenario, entry, regions);
             }
-            generators.extend(self.sound(fault.generator(self.files)));
+            let Some(generator) = self.sound(fault.generator(self.files)) else { continue };
+            match (fault.target().filter(|_| fault.each), network) {
+                (Some(target), Some(network)) => {
+                    let nodes = self.fixed(target, &scenario.cluster, network, regions);
+                    generators.extend(nodes.into_iter().map(|node| generator.at_node(node)));
+                }
+                _ => generators.push(generator),
+            }
         }
         generators
     }

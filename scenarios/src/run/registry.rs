@@ -147,11 +147,24 @@ impl<P: Subject> Entry for Registered<P> {
             match P::config(&settings, scenario.cluster.nodes) {
                 Err(message) => problems.push(Problem::new(params.span, message)),
                 Ok(config) => {
-                    return prepare(scenario, self, files)
-                        .map(|plan| Box::new(Prepared::<P>::new(config, load, plan)) as Box<dyn Ready>);
+                    let parameters = written(&settings);
+                    return prepare(scenario, self, files).map(|plan| {
+                        Box::new(Prepared::<P>::new(config, parameters, load, plan)) as Box<dyn Ready>
+                    });
                 }
             }
         }
         Err(problems)
+    }
+}
+
+/// Settings in one line, as a scenario would write them.
+fn written<S: Setting>(settings: &S) -> String {
+    match settings.write() {
+        Some(Value::Table(table)) => {
+            let pairs = table.entries().iter().map(|entry| format!("{} = {}", entry.key, entry.node.value));
+            pairs.collect::<Vec<_>>().join(", ")
+        }
+        other => other.map_or_else(String::new, |value| value.to_string()),
     }
 }

@@ -174,10 +174,19 @@ fn commonest(
     Some((word, seed, point))
 }
 
+/// What the command is called: a binary with protocols of its own has a name of its own.
+fn program(experiment: &Experiment) -> String {
+    match experiment.request.program.as_str() {
+        "" => "seedbed".into(),
+        name => quoted(name),
+    }
+}
+
 /// The command that shows one run again.
 pub(super) fn replay_command(experiment: &Experiment, point: &Point, seed: u64) -> String {
     format!(
-        "seedbed replay {} --seed {seed}{} --log -",
+        "{} replay {} --seed {seed}{} --log -",
+        program(experiment),
         quoted(&experiment.path.display().to_string()),
         sets(experiment, &experiment.plain_sets, &point.arguments)
     )
@@ -221,19 +230,32 @@ fn about(experiment: &Experiment) -> Vec<reports::About> {
     protocols.dedup();
     add(Section::Setup, "scenario", experiment.path.display().to_string());
     add(Section::Setup, "protocols", protocols.join(", "));
-    add(Section::Setup, "nodes", distinct(experiment, |point| point.scenario.cluster.nodes.to_string()));
-    add(Section::Setup, "network", distinct(experiment, |point| network(&point.scenario)));
+    for protocol in &protocols {
+        let own = experiment.points.iter().filter(|point| point.scenario.protocol.as_str() == *protocol);
+        let parameters = distinct(own, |point| point.ready.parameters().to_owned());
+        add(Section::Setup, &format!("parameters of {protocol}"), parameters);
+    }
+    add(
+        Section::Setup,
+        "nodes",
+        distinct(&experiment.points, |point| point.scenario.cluster.nodes.to_string()),
+    );
+    add(Section::Setup, "network", distinct(&experiment.points, |point| network(&point.scenario)));
     if scenario.workload.is_some() {
         let clients =
             |point: &Point| point.scenario.workload.as_ref().map_or("none", |w| w.arrivals.name()).to_owned();
-        add(Section::Setup, "workload", distinct(experiment, clients));
+        add(Section::Setup, "workload", distinct(&experiment.points, clients));
     }
     let faults = |point: &Point| {
         let all: Vec<&str> = point.scenario.fault.iter().map(|fault| fault.label()).collect();
         if all.is_empty() { "none".to_owned() } else { all.join(", ") }
     };
-    add(Section::Setup, "faults", distinct(experiment, faults));
-    add(Section::Setup, "simulated time per run", distinct(experiment, |point| duration(&point.scenario)));
+    add(Section::Setup, "faults", distinct(&experiment.points, faults));
+    add(
+        Section::Setup,
+        "simulated time per run",
+        distinct(&experiment.points, |point| duration(&point.scenario)),
+    );
     let seeds = &experiment.seeds;
     add(
         Section::Setup,
@@ -254,7 +276,8 @@ fn about(experiment: &Experiment) -> Vec<reports::About> {
     }
     let range = format!(" --seeds {}..{}", seeds.start, seeds.end);
     let run = format!(
-        "seedbed run {}{}{range}",
+        "{} run {}{}{range}",
+        program(experiment),
         quoted(&experiment.path.display().to_string()),
         sets(experiment, &experiment.request.sets, &[])
     );
@@ -265,9 +288,9 @@ fn about(experiment: &Experiment) -> Vec<reports::About> {
 }
 
 /// What differs between points, each once; shortened where there is much.
-fn distinct(experiment: &Experiment, what: impl Fn(&Point) -> String) -> String {
+fn distinct<'a>(points: impl IntoIterator<Item = &'a Point>, what: impl Fn(&Point) -> String) -> String {
     let mut all: Vec<String> = Vec::new();
-    for text in experiment.points.iter().map(what) {
+    for text in points.into_iter().map(what) {
         if !all.contains(&text) {
             all.push(text);
         }

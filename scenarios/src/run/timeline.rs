@@ -8,17 +8,18 @@ use seedbed_sim::fault::Action;
 
 use super::execute::Outcome;
 use super::experiment::seconds;
+use crate::scenario::Cluster;
 
 /// The most stretches and faults of a run that are kept.
 const ROWS_MAX: usize = 20_000;
 
-pub(super) fn spans(point: u32, seed: u64, outcome: &Outcome) -> Vec<reports::Span> {
+pub(super) fn spans(point: u32, seed: u64, cluster: &Cluster, outcome: &Outcome) -> Vec<reports::Span> {
     let spans = outcome.findings.spans.iter().take(ROWS_MAX);
     spans
         .map(|span| reports::Span {
             point,
             seed,
-            lane: span.node.to_string(),
+            lane: cluster.name(span.node),
             state: span.state.into(),
             from_s: seconds(span.from),
             to_s: seconds(span.to),
@@ -36,7 +37,7 @@ enum Open {
     Drift(NodeId),
 }
 
-pub(super) fn faults(point: u32, seed: u64, outcome: &Outcome) -> Vec<reports::Fault> {
+pub(super) fn faults(point: u32, seed: u64, cluster: &Cluster, outcome: &Outcome) -> Vec<reports::Fault> {
     let mut rows: Vec<reports::Fault> = Vec::new();
     let mut open: BTreeMap<Open, Vec<usize>> = BTreeMap::new();
     let end = seconds(outcome.end);
@@ -59,8 +60,8 @@ pub(super) fn faults(point: u32, seed: u64, outcome: &Outcome) -> Vec<reports::F
             open.entry(begins).or_default().push(rows.len());
         }
         let target = match &timed.action {
-            Action::Disturb { from, to, .. } => format!("{} to {}", names(from), names(to)),
-            action => action.node().map_or_else(String::new, |node| node.to_string()),
+            Action::Disturb { from, to, .. } => format!("{} to {}", names(cluster, from), names(cluster, to)),
+            action => action.node().map_or_else(String::new, |node| cluster.name(node)),
         };
         rows.push(reports::Fault {
             point,
@@ -94,8 +95,8 @@ fn meaning(action: &Action) -> (Option<Open>, Option<Open>) {
     }
 }
 
-fn names(nodes: &[NodeId]) -> String {
-    let shown: Vec<String> = nodes.iter().take(5).map(NodeId::to_string).collect();
+fn names(cluster: &Cluster, nodes: &[NodeId]) -> String {
+    let shown: Vec<String> = nodes.iter().take(5).map(|node| cluster.name(*node)).collect();
     let more = if nodes.len() > 5 { format!("+{}", nodes.len() - 5) } else { String::new() };
     format!("{}{more}", shown.join("+"))
 }
@@ -124,8 +125,10 @@ mod tests {
             end: at(10),
             ..Outcome::default()
         };
-        let lasted: Vec<_> =
-            faults(0, 0, &outcome).into_iter().map(|row| (row.kind, row.from_s, row.to_s)).collect();
+        let lasted: Vec<_> = faults(0, 0, &Cluster::default(), &outcome)
+            .into_iter()
+            .map(|row| (row.kind, row.from_s, row.to_s))
+            .collect();
         let expected = [("crash", 1.0, 3.0), ("crash", 2.0, 10.0), ("clock-jump", 4.0, 4.0)];
         assert_eq!(lasted, expected.map(|(kind, from, to)| (kind.to_owned(), from, to)));
     }

@@ -27,6 +27,8 @@ settings! {
         pub until: Option<Duration> = None;
         /// At most so often, with `every`.
         pub count: u64 = u64::MAX >> 1, in 1..=u64::MAX >> 1;
+        /// Each node of the target has a process of its own: independent churn.
+        pub each: bool = false;
         /// How long each lasts; for ever, if nothing is said.
         pub lasts: Option<Spanned<Spec>> = None;
     }
@@ -164,6 +166,9 @@ impl Fault {
             (Some(_), Some(_), _) => Err(("every", "does not go with `at`".into())),
             (Some(at), ..) if at.0.is_empty() => Err(("at", "is empty: the fault would never strike".into())),
             (Some(_), ..) if needs_period => Err(("at", "does not go with `first` and `until`".into())),
+            _ if self.each && self.target().is_none() => {
+                Err(("each", "goes with kinds that have a `target`".into()))
+            }
             (.., What::DiskStall { .. }) if self.lasts.is_none() => {
                 Err(("kind", "needs `lasts`: a disk that stalls for ever is a crash".into()))
             }
@@ -185,6 +190,15 @@ impl Fault {
             What::Cut { from, to, .. } | What::Lossy { from, to, .. } | What::Slow { from, to, .. } => {
                 vec![from, to]
             }
+            _ => self.target().into_iter().collect(),
+        }
+    }
+
+    /// The nodes it strikes, if it strikes nodes.
+    #[must_use]
+    pub fn target(&self) -> Option<&Spanned<Selector>> {
+        match &self.what {
+            What::Partition { .. } | What::Cut { .. } | What::Lossy { .. } | What::Slow { .. } => None,
             What::Crash { target, .. }
             | What::Pause { target }
             | What::DiskStall { target }
@@ -192,7 +206,7 @@ impl Fault {
             | What::DiskError { target }
             | What::DiskRot { target }
             | What::ClockJump { target, .. }
-            | What::ClockDrift { target, .. } => vec![target],
+            | What::ClockDrift { target, .. } => Some(target),
         }
     }
 

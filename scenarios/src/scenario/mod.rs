@@ -8,9 +8,10 @@ mod network;
 mod report;
 mod workload;
 
-use seedbed_core::contract::Duration;
+use seedbed_core::contract::{Duration, NodeId};
 use seedbed_core::settings::{Bytes, Node, Probability, Problem, Rate, Spanned};
 use seedbed_core::{choice, settings};
+use seedbed_sim::fault::Selector;
 use seedbed_sim::law::{Files, Law, Spec, SpecError};
 
 pub use check::{Check, Comparison, Expect, Rule, Threshold};
@@ -102,10 +103,44 @@ settings! {
     pub struct Cluster {
         /// How many.
         pub nodes: u32 = 5, in 1..=NODES_MAX;
+        /// What the nodes are called, from the first on; faults and commands can aim at these names.
+        pub names: Vec<String> = Vec::new();
         /// The region of each node, in order and from the start again; without it, one region after another.
         pub place: Vec<Spanned<String>> = Vec::new();
         /// How much later than the world's beginning each node starts.
         pub start: Option<Spanned<Spec>> = None;
+    }
+    verify = Cluster::consistent;
+}
+
+impl Cluster {
+    fn consistent(&self) -> Result<(), (&'static str, String)> {
+        let is_name = |name: &String| {
+            name.starts_with(|first: char| first.is_ascii_alphabetic())
+                && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_".contains(letter))
+                && matches!(name.parse(), Ok(Selector::One(_)))
+        };
+        let mut names: Vec<&String> = self.names.iter().collect();
+        names.sort_unstable();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            _ if names.len() > self.nodes as usize => {
+                Err(("names", format!("are {}, but there are only {} nodes", names.len(), self.nodes)))
+            }
+            Some(pair) => Err(("names", format!("give two nodes the name `{}`", pair[0]))),
+            None => match names.into_iter().find(|name| !is_name(name)) {
+                Some(name) => Err((
+                    "names",
+                    format!("`{name}` cannot be a name: use letters, digits, `-` and `_`, and no selector"),
+                )),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// What a node is called in reports.
+    #[must_use]
+    pub fn name(&self, node: NodeId) -> String {
+        self.names.get(node.0 as usize).cloned().unwrap_or_else(|| node.to_string())
     }
 }
 

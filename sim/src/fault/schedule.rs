@@ -20,6 +20,26 @@ pub struct Generator {
     pub lasts: Option<Law>,
 }
 
+impl Generator {
+    /// The same for one node, instead of those that it is aimed at; what strikes links stays as it is.
+    #[must_use]
+    pub fn at_node(&self, node: NodeId) -> Self {
+        let who = Selector::Index(node.0);
+        let kind = match &self.kind {
+            Kind::Crash(_, loss) => Kind::Crash(who, *loss),
+            Kind::Pause(_) => Kind::Pause(who),
+            Kind::DiskStall(_) => Kind::DiskStall(who),
+            Kind::DiskFull(_) => Kind::DiskFull(who),
+            Kind::DiskError(_) => Kind::DiskError(who),
+            Kind::DiskRot(_) => Kind::DiskRot(who),
+            Kind::ClockJump(_, by) => Kind::ClockJump(who, *by),
+            Kind::ClockDrift(_, ppb) => Kind::ClockDrift(who, *ppb),
+            links @ (Kind::Partition(_) | Kind::Links(..)) => links.clone(),
+        };
+        Self { kind, ..self.clone() }
+    }
+}
+
 /// What a generator does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use seedbed_core::contract::{NodeId, Roll};
 
-/// Names nodes without knowing them: `2`, `all`, `leader`, `role(worker)`, `random(2)`, `fraction(0.3)`, `minority`,
+/// Names nodes without knowing them: `2`, `all`, `alice`, `leader`, `role(worker)`, `random(2)`, `fraction(0.3)`, `minority`,
 /// `majority`, `region(frankfurt)`, `except(0)`, or a list of these joined by `+`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Selector {
@@ -14,7 +14,7 @@ pub enum Selector {
     Index(u32),
     /// Every node.
     All,
-    /// One node that has this role now: if several have it, a drawn one.
+    /// The node of this name; or one node that has this role now: if several have it, a drawn one.
     One(String),
     /// Every node that has this role now.
     Role(String),
@@ -53,6 +53,8 @@ pub trait Scene {
     fn role(&self, node: NodeId) -> &'static str;
     /// The name of its region; empty if there are none.
     fn region(&self, node: NodeId) -> &str;
+    /// What it is called; empty if it has only its index.
+    fn name(&self, node: NodeId) -> &str;
 }
 
 impl Selector {
@@ -65,6 +67,9 @@ impl Selector {
         match self {
             Self::Index(index) => all().filter(|node| node.0 == *index).collect(),
             Self::All => all().collect(),
+            Self::One(name) if all().any(|node| scene.name(node) == name) => {
+                all().filter(|&node| scene.name(node) == name).collect()
+            }
             Self::One(role) => {
                 drawn(all().filter(|&node| scene.role(node) == role).collect(), 1, roll, address)
             }
@@ -116,9 +121,14 @@ impl Selector {
         }
     }
 
-    /// The nodes it means at every moment; none if that changes.
+    /// The nodes it means at every moment, given what they are called; none if that changes.
     #[must_use]
-    pub fn fixed<'a>(&self, nodes: u32, region: &dyn Fn(NodeId) -> &'a str) -> Option<Vec<NodeId>> {
+    pub fn fixed<'a>(
+        &self,
+        nodes: u32,
+        names: &[String],
+        region: &dyn Fn(NodeId) -> &'a str,
+    ) -> Option<Vec<NodeId>> {
         let keep = |is_meant: &dyn Fn(NodeId) -> bool| {
             (0..nodes).map(NodeId).filter(|&node| is_meant(node)).collect()
         };
@@ -126,13 +136,17 @@ impl Selector {
             Self::Index(index) => Some(keep(&|node| node.0 == *index)),
             Self::All => Some(keep(&|_| true)),
             Self::Region(name) => Some(keep(&|node| region(node) == name)),
+            Self::One(name) => {
+                let index = names.iter().position(|known| known == name)?;
+                Some(keep(&|node| node.0 as usize == index))
+            }
             Self::Except(inner) => {
-                let out = inner.fixed(nodes, region)?;
+                let out = inner.fixed(nodes, names, region)?;
                 Some(keep(&|node| out.binary_search(&node).is_err()))
             }
             Self::Union(parts) => {
                 let parts: Vec<_> =
-                    parts.iter().map(|part| part.fixed(nodes, region)).collect::<Option<_>>()?;
+                    parts.iter().map(|part| part.fixed(nodes, names, region)).collect::<Option<_>>()?;
                 Some(keep(&|node| parts.iter().any(|part: &Vec<NodeId>| part.binary_search(&node).is_ok())))
             }
             _ => None,
@@ -286,6 +300,9 @@ mod tests {
         fn region(&self, node: NodeId) -> &str {
             if node.0 < 2 { "tokyo" } else { "london" }
         }
+        fn name(&self, node: NodeId) -> &str {
+            ["alice", "bob"].get(node.0 as usize).unwrap_or(&"")
+        }
     }
 
     fn nodes(text: &str, address: u64) -> Vec<u32> {
@@ -302,6 +319,8 @@ mod tests {
             ("n3", vec![3]),
             ("all", vec![0, 1, 2, 3, 4]),
             ("leader", vec![2]),
+            ("bob", vec![1]),
+            ("except(bob + alice)", vec![2, 3, 4]),
             ("role(follower)", vec![0, 1, 3, 4]),
             ("region(tokyo)", vec![0, 1]),
             ("except(leader + 0)", vec![1, 3, 4]),

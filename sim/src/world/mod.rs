@@ -39,6 +39,8 @@ pub const MODEL_VERSION: u32 = 1;
 pub struct Setup {
     /// How many nodes there are.
     pub nodes: u32,
+    /// What the first of them are called; the others have only their index.
+    pub names: Vec<String>,
     /// Where every draw comes from.
     pub seed: u64,
     /// What joins the nodes.

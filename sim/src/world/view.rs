@@ -33,6 +33,9 @@ impl<P: Protocol> Scene for World<P> {
     fn role(&self, node: NodeId) -> &'static str {
         self.state(node).map_or("", Protocol::role)
     }
+    fn name(&self, node: NodeId) -> &str {
+        self.setup.names.get(node.0 as usize).map_or("", String::as_str)
+    }
     fn region(&self, node: NodeId) -> &str {
         self.network.region(node)
     }

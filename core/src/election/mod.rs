@@ -161,6 +161,9 @@ pub trait Elector: Protocol<Notice = Notice, Command = Command, Reply = Reply> {
 
     /// The most messages of [`Class::Ask`] that one campaign or poll may cause among `nodes` nodes.
     fn asks_max(config: &Self::Config, nodes: u64) -> u64;
+
+    /// The shortest time between two campaigns, or two polls, of one node that nobody told to hold them.
+    fn campaign_gap(config: &Self::Config) -> Duration;
 }
 
 /// A kind of message, as it is counted.

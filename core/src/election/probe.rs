@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
-use super::{Class, Elector, Notice};
-use crate::contract::{Check, Findings, Metric, NodeId, Observation, Probe, Time, View};
+use super::{Class, Command, Elector, Notice};
+use crate::contract::{Check, Duration, Findings, Metric, NodeId, Observation, Probe, Time, View};
 
 const fn check(name: &'static str, about: &'static str) -> Check {
     Check { name, about }
@@ -44,7 +44,8 @@ pub const METRICS: &[Metric] = &[
 /// What every election promises.
 pub const PROMISES: &[Check] = &[check(
     "bounded-messages",
-    "the messages sent, answers aside, are no more than the campaigns begun can account for",
+    "no node begins two campaigns, or two polls, within half of its shortest time-out unless told to, and the messages sent, \
+     answers aside, are no more than the campaigns begun can account for",
 )];
 
 /// What an election with terms promises in addition.
@@ -71,6 +72,7 @@ pub struct ElectionProbe<P> {
     sent: Vec<u64>,
     asks: u64,
     asks_max: u64,
+    campaign_gap: Duration,
     campaigns: u64,
     polls: u64,
     leaderships: u64,
@@ -94,6 +96,10 @@ struct Watched {
     since: Time,
     /// The latest term that it has spoken of.
     term: u64,
+    /// Its last poll in this life, by its own clock, unless it has been told to campaign since.
+    polled: Option<Time>,
+    /// Its last campaign, likewise.
+    campaigned: Option<Time>,
 }
 
 /// Who led effectively since the first cut.
@@ -114,11 +120,12 @@ struct Stretches {
 
 impl<P: Elector> Probe<P> for ElectionProbe<P> {
     fn new(config: &P::Config, nodes: u32) -> Self {
-        let unseen = Watched { state: DOWN, since: Time::ZERO, term: 0 };
+        let unseen = Watched { state: DOWN, since: Time::ZERO, term: 0, polled: None, campaigned: None };
         Self {
             sent: vec![0; P::KINDS.len()],
             asks: 0,
             asks_max: P::asks_max(config, nodes.into()),
+            campaign_gap: P::campaign_gap(config),
             campaigns: 0,
             polls: 0,
             leaderships: 0,
@@ -143,7 +150,12 @@ impl<P: Elector> Probe<P> for ElectionProbe<P> {
                 self.noticed(node, *notice, view, findings);
                 self.look(node, view, findings);
             }
-            Observation::Up { node, .. } | Observation::Down { node } => self.look(node, view, findings),
+            Observation::Up { node, .. } => {
+                self.told(node);
+                self.look(node, view, findings);
+            }
+            Observation::Down { node } => self.look(node, view, findings),
+            Observation::Command { node, command: Command::Campaign, .. } => self.told(node),
             Observation::Links => {
                 let (cut, before) = (view.now(), self.effective);
                 self.trial.get_or_insert(Trial { cut, before, changes: Vec::new(), is_over: false });
@@ -236,8 +248,14 @@ impl<P: Elector> ElectionProbe<P> {
 
     fn noticed(&mut self, node: NodeId, notice: Notice, view: &dyn View<P>, findings: &mut Findings) {
         match notice {
-            Notice::Polling { .. } => self.polls += 1,
-            Notice::Campaigning { .. } => self.campaigns += 1,
+            Notice::Polling { .. } => {
+                self.polls += 1;
+                self.check_gap(node, |watched| &mut watched.polled, view, findings);
+            }
+            Notice::Campaigning { .. } => {
+                self.campaigns += 1;
+                self.check_gap(node, |watched| &mut watched.campaigned, view, findings);
+            }
             Notice::Leading { term } => {
                 self.leaderships += 1;
                 if term > 0
@@ -249,6 +267,31 @@ impl<P: Elector> ElectionProbe<P> {
             }
             Notice::Leased { .. } => check_leases(node, view, findings),
             Notice::Following { .. } | Notice::SteppedDown { .. } => {}
+        }
+    }
+
+    /// A node has reason to campaign, however short ago it last did.
+    fn told(&mut self, node: NodeId) {
+        if let Some(watched) = self.nodes.get_mut(node.0 as usize) {
+            (watched.polled, watched.campaigned) = (None, None);
+        }
+    }
+
+    fn check_gap(
+        &mut self,
+        node: NodeId,
+        last: impl Fn(&mut Watched) -> &mut Option<Time>,
+        view: &dyn View<P>,
+        findings: &mut Findings,
+    ) {
+        let (gap, now) = (self.campaign_gap, view.clock(node));
+        let Some(watched) = self.nodes.get_mut(node.0 as usize) else { return };
+        if let Some(last) = last(watched).replace(now)
+            && now.since(last) + now.since(last) < gap
+        {
+            // Half, because the rate of its clock may have changed meanwhile.
+            let text = || format!("{node} campaigns again after {}, and not {gap}", now.since(last));
+            findings.violation("bounded-messages", view.now(), text);
         }
     }
 

@@ -104,6 +104,9 @@ impl<P: Subjected> Watch<P> for Eyes<P> {
     fn notice(&mut self, world: &World<P>, node: NodeId, notice: &P::Notice) {
         self.show(world, Observation::Notice { node, notice });
     }
+    fn command(&mut self, world: &World<P>, node: NodeId, id: CommandId, command: &P::Command) {
+        self.show(world, Observation::Command { node, id, command });
+    }
     fn up(&mut self, world: &World<P>, node: NodeId, life: Life) {
         self.show(world, Observation::Up { node, life });
     }

@@ -6,3 +6,4 @@ mod catalogue;
 mod counts;
 mod planted;
 mod properties;
+mod storms;

@@ -9,8 +9,9 @@
 //! where that is not true is part of its lesson: each side of a partition elects a leader of its own.
 //!
 //! Where we deviate: a node that is in an election already answers but does not begin another, so a cold start costs
-//! a number of elections polynomial in N and not 2^N - 1; a leader answers an election by naming itself to who
-//! asks. How a leader's death is noticed is left open by the paper: see [`Detection`].
+//! a number of elections polynomial in N and not 2^N - 1; for the same reason, and whatever the network does, nobody
+//! begins two within the shortest of its time-outs; a leader answers an election by naming itself to who asks. How a
+//! leader's death is noticed is left open by the paper: see [`Detection`].
 
 mod parameters;
 mod subject;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Command, Notice, Reply, Voters};
-use crate::contract::{CommandId, Context, Duration, Input, InputOf, Never, NodeId, Protocol, Wire};
+use crate::contract::{CommandId, Context, Duration, Input, InputOf, Never, NodeId, Protocol, Time, Wire};
 
 pub use super::detection::Detection;
 pub use parameters::{Config, Parameters};
@@ -35,6 +36,8 @@ pub struct Bully {
     voters: Voters,
     leader: Option<NodeId>,
     stage: Stage,
+    /// When it last began an election in this life.
+    begun: Option<Time>,
 }
 
 /// What a node is waiting for.
@@ -91,7 +94,7 @@ impl Protocol for Bully {
 
     fn boot(config: &Arc<Config>, _: NodeId) -> Self {
         let voters = Voters::of(config.voters.clone());
-        Self { config: config.clone(), voters, leader: None, stage: Stage::Following }
+        Self { config: config.clone(), voters, leader: None, stage: Stage::Following, begun: None }
     }
 
     fn step(&mut self, input: InputOf<Self>, cx: &mut Context<'_, Self>) {
@@ -136,11 +139,17 @@ impl Bully {
         }
     }
 
-    /// Holds an election. Says whether it has begun one.
+    /// Holds an election, or will as soon as it may again. Says whether it has begun one.
     fn campaign(&mut self, cx: &mut Context<'_, Self>) -> bool {
         if !self.voters.contains(cx.me) {
             return false;
         }
+        let rest = self.begun.map_or(Duration::ZERO, |last| self.config.campaign_gap() - cx.now.since(last));
+        if !rest.is_zero() {
+            cx.set(Timer::Patience, rest);
+            return false;
+        }
+        self.begun = Some(cx.now);
         cx.notify(Notice::Campaigning { term: 0 });
         self.leader = None;
         let me = cx.me;
@@ -271,6 +280,7 @@ impl Bully {
         }
         let is_led = self.leader.is_some_and(|leader| leader >= cx.me && self.voters.contains(leader));
         if !is_led {
+            self.leader = None;
             self.campaign(cx);
         }
     }

@@ -54,4 +54,9 @@ impl Config {
         parameters.consistent().map_err(|(key, problem)| format!("{key} {problem}"))?;
         Ok(Self { parameters: parameters.clone(), voters: (0..nodes).map(NodeId).collect() })
     }
+
+    /// Nobody begins two elections within this time: the shortest after which one of its own time-outs begins one.
+    pub(super) fn campaign_gap(&self) -> Duration {
+        self.parameters.timeout_min.min(self.parameters.coordinator_timeout)
+    }
 }

@@ -1,7 +1,7 @@
 //! The bully algorithm as a subject of experiments.
 
 use super::{Bully, Config, Message, Parameters, Stage};
-use crate::contract::{Answer, Check, Dice, Metric, NodeId, Subject};
+use crate::contract::{Answer, Check, Dice, Duration, Metric, NodeId, Subject};
 use crate::election::{
     CONDITIONS, Class, Command, ElectionProbe, Elector, Kind, Load, METRICS, PROMISES, ROLES, Reply,
 };
@@ -82,8 +82,13 @@ impl Elector for Bully {
         self.stage == Stage::Leading
     }
 
-    /// Every higher node is asked once and every lower one told once.
+    /// Every higher node is asked once and every lower one told once; a leader that is asked tells as well, twice if
+    /// the network doubles the question.
     fn asks_max(_: &Config, nodes: u64) -> u64 {
-        2 * nodes.saturating_sub(1)
+        4 * nodes.saturating_sub(1)
+    }
+
+    fn campaign_gap(config: &Config) -> Duration {
+        config.campaign_gap()
     }
 }

@@ -13,6 +13,7 @@ fn bench(nodes: u32, me: u32, detection: Detection) -> Bench<Bully> {
 fn started(nodes: u32, me: u32) -> Bench<Bully> {
     let mut bench = bench(nodes, me, Detection::Heartbeat);
     bench.start(Vec::new());
+    bench.pass(Parameters::default().timeout_min);
     bench
 }
 
@@ -55,6 +56,16 @@ fn a_lower_node_that_asks_is_answered_and_bullied_once() {
     let election = [3, 4].map(|to| (to, Message::Election));
     assert_eq!(sends::<Bully>(&effects), [(0, Message::Answer), election[0], election[1]]);
     assert_eq!(sends::<Bully>(&bench.hear(1, Message::Election)), [(1, Message::Answer)]);
+}
+
+#[test]
+fn nobody_begins_two_elections_at_once() {
+    let mut bench = bench(5, 2, Detection::Heartbeat);
+    bench.start(Vec::new());
+    bench.hear(4, Message::Coordinator);
+    assert_eq!(sends::<Bully>(&bench.hear(0, Message::Election)), [(0, Message::Answer)]);
+    bench.pass(Parameters::default().timeout_min);
+    assert_eq!(notices::<Bully>(&bench.timer(Timer::Patience)), [Notice::Campaigning { term: 0 }]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Raft's election as a subject of experiments.
 
 use super::{Config, Message, Parameters, Raft, Role};
-use crate::contract::{Answer, Check, Dice, Metric, NodeId, Subject, Time};
+use crate::contract::{Answer, Check, Dice, Duration, Metric, NodeId, Subject, Time};
 use crate::election::{
     CONDITIONS, Class, Command, ElectionProbe, Elector, Kind, Load, METRICS, PROMISES, ROLES, Reply,
     TERM_PROMISES,
@@ -117,5 +117,9 @@ impl Elector for Raft {
     /// Every other node is asked once.
     fn asks_max(_: &Config, nodes: u64) -> u64 {
         nodes.saturating_sub(1)
+    }
+
+    fn campaign_gap(config: &Config) -> Duration {
+        config.parameters.timeout_min
     }
 }

@@ -7,12 +7,17 @@
 //!
 //! The paper's ring does not break. Ours is repaired: every hop is acknowledged, and a successor that stays silent is
 //! skipped. A token whose owner is dead would go round for ever: who finds the owner dead, at the owner's own place,
-//! drops it and campaigns. Every tour has a drawn number, so that a hop repeated in vain is handled once.
+//! drops it and campaigns.
+//!
+//! Repair must not multiply tokens, however wrong a time-out is: a token that was late and not lost is then on two
+//! ways at once. Tours are numbered, and a node passes on a tour of an owner once, and none that is older. Nobody
+//! begins two tours of one kind within the shortest of its time-outs. A successor that was slow to acknowledge is
+//! given more time.
 //!
 //! Where we deviate: who has passed on a higher name takes part without sending its own, as later presentations have
 //! it; a leader that is asked for by a lower node announces itself again instead of touring first.
 //!
-//! It rests on a synchronous network: who does not acknowledge within `attempts` times `hop_timeout` is down.
+//! It rests on a synchronous network: who does not acknowledge in time, `attempts` times, is down.
 
 mod parameters;
 mod subject;
@@ -25,7 +30,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Command, Notice, Reply, Voters};
-use crate::contract::{CommandId, Context, Duration, Input, InputOf, Never, NodeId, Protocol, Wire};
+use crate::contract::{CommandId, Context, Duration, Input, InputOf, Never, NodeId, Protocol, Time, Wire};
 
 pub use super::detection::Detection;
 pub use parameters::{Config, Order, Parameters};
@@ -40,10 +45,16 @@ pub struct Ring {
     order: Arc<[NodeId]>,
     leader: Option<NodeId>,
     stage: Stage,
-    /// Tokens on their way to a successor.
-    hops: BTreeMap<Token, Hop>,
+    /// Its last tour.
+    tour: Tour,
+    /// When it last began a tour of each kind in this life.
+    begun: BTreeMap<Leg, Time>,
+    /// The last token of each kind and owner that it passed on, and how far that has come.
+    hops: BTreeMap<(Leg, NodeId), Hop>,
     /// The last tour of each kind and owner that came by.
-    seen: BTreeMap<(Leg, NodeId), u32>,
+    seen: BTreeMap<(Leg, NodeId), Seen>,
+    /// The last round trip to each successor.
+    round_trips: BTreeMap<NodeId, Duration>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -51,16 +62,27 @@ enum Stage {
     Following,
     /// Has passed on a higher name in an election that is not over.
     TakingPart,
-    /// Has sent its own name on this tour.
-    Touring(u32),
+    /// Has sent its own name on this tour, and perhaps on later ones.
+    Touring(Tour),
     Leading,
 }
 
 /// A token on its way to a successor.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Hop {
+    tour: Tour,
     to: NodeId,
     attempts: u32,
+    /// Who was tried and has not acknowledged, and when first: skipped ones too, as they may be slow and not dead.
+    silent: Vec<(NodeId, Time)>,
+}
+
+/// A tour that came by.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Seen {
+    tour: Tour,
+    /// When the first tour of this life of its owner came by.
+    since: Time,
 }
 
 /// What goes around.
@@ -71,7 +93,16 @@ pub struct Token {
     /// Whose it is.
     pub owner: NodeId,
     /// Tells apart the tours of one owner.
-    pub tour: u32,
+    pub tour: Tour,
+}
+
+/// A tour of one owner.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Tour {
+    /// Drawn in each life of the owner, which does not know how far it has counted in the last one.
+    pub life: u32,
+    /// Counted by the owner in this life.
+    pub number: u32,
 }
 
 /// The two tours of an election.
@@ -106,8 +137,8 @@ pub enum Timer {
     Patience,
     /// The next heartbeat or ping is due.
     Heartbeat,
-    /// The successor has not acknowledged this token.
-    Hop(Token),
+    /// The successor has not acknowledged the last token of this kind and owner.
+    Hop(Leg, NodeId),
 }
 
 impl Protocol for Ring {
@@ -129,8 +160,11 @@ impl Protocol for Ring {
             order: config.order.clone(),
             leader: None,
             stage: Stage::Following,
+            tour: Tour { life: 0, number: u32::MAX },
+            begun: BTreeMap::new(),
             hops: BTreeMap::new(),
             seen: BTreeMap::new(),
+            round_trips: BTreeMap::new(),
         }
     }
 
@@ -138,10 +172,10 @@ impl Protocol for Ring {
         match input {
             Input::Start { .. } => drop(self.campaign(cx)),
             Input::Message { from, message, .. } if from != cx.me => self.receive(from, message, cx),
-            Input::Timer { timer: Timer::Patience } if self.stage == Stage::Leading => {}
+            Input::Timer { timer: Timer::Patience } if self.stage == Stage::Leading => self.announce(cx),
             Input::Timer { timer: Timer::Patience } => drop(self.campaign(cx)),
             Input::Timer { timer: Timer::Heartbeat } => self.beat(cx),
-            Input::Timer { timer: Timer::Hop(token) } => self.no_ack(token, cx),
+            Input::Timer { timer: Timer::Hop(leg, owner) } => self.no_ack(leg, owner, cx),
             Input::Command { id, command } => self.command(id, command, cx),
             Input::Members(members) => {
                 if self.voters.update(&members) {
@@ -172,10 +206,7 @@ impl Ring {
                 cx.send(from, Message::Ack(token));
                 self.arrive(token, cx);
             }
-            Message::Ack(token) => {
-                self.hops.remove(&token);
-                cx.cancel(Timer::Hop(token));
-            }
+            Message::Ack(token) => self.on_ack(from, token, cx),
             Message::Heartbeat => self.on_heartbeat(from, cx),
             Message::Ping if self.stage == Stage::Leading => cx.send(from, Message::Pong),
             Message::Pong if self.leader == Some(from) && self.stage == Stage::Following => {
@@ -185,31 +216,57 @@ impl Ring {
         }
     }
 
-    /// Sends its own name on tour. Says whether it has.
+    /// Sends its own name on tour, or will as soon as it may again. Says whether it has.
     fn campaign(&mut self, cx: &mut Context<'_, Self>) -> bool {
-        if !self.voters.contains(cx.me) {
+        if !self.voters.contains(cx.me) || !self.may_begin(Leg::Election, cx) {
             return false;
         }
         cx.notify(Notice::Campaigning { term: 0 });
-        let tour = cx.dice.below(1 << 32) as u32;
+        let tour = self.begin(Leg::Election, cx);
+        let first = match self.stage {
+            // A name that was slow to come home is as good as the one sent after it.
+            Stage::Touring(first) if first.life == tour.life => first,
+            _ => tour,
+        };
         self.leader = None;
-        self.wait(Stage::Touring(tour), self.config.parameters.election_timeout, cx);
+        self.wait(Stage::Touring(first), self.config.parameters.election_timeout, cx);
         self.pass_on(Token { leg: Leg::Election, owner: cx.me, tour }, cx);
         true
+    }
+
+    /// Whether it is not too early for another tour of this kind; if it is, patience ends when it is not.
+    fn may_begin(&self, leg: Leg, cx: &mut Context<'_, Self>) -> bool {
+        let Some(&last) = self.begun.get(&leg) else { return true };
+        let rest = self.config.campaign_gap() - cx.now.since(last);
+        if rest.is_zero() {
+            return true;
+        }
+        cx.set(Timer::Patience, rest);
+        false
+    }
+
+    fn begin(&mut self, leg: Leg, cx: &mut Context<'_, Self>) -> Tour {
+        self.begun.insert(leg, cx.now);
+        self.tour = match self.tour.number.checked_add(1) {
+            Some(number) => Tour { number, ..self.tour },
+            None => Tour { life: cx.dice.below(1 << 32) as u32, number: 0 },
+        };
+        self.tour
     }
 
     /// A token comes by, for the first time or again.
     fn arrive(&mut self, token: Token, cx: &mut Context<'_, Self>) {
         let is_member = self.voters.contains(token.owner) && self.voters.contains(cx.me);
-        if !is_member || self.seen.insert((token.leg, token.owner), token.tour) == Some(token.tour) {
+        if !is_member {
+            return;
+        }
+        if token.owner == cx.me {
+            return self.come_home(token, cx);
+        }
+        if !self.is_news(token, cx.now) {
             return;
         }
         match token.leg {
-            Leg::Election if token.owner == cx.me => {
-                if self.stage == Stage::Touring(token.tour) {
-                    self.lead(token.tour, cx);
-                }
-            }
             Leg::Election if token.owner > cx.me => {
                 if self.stage == Stage::Following {
                     self.wait(Stage::TakingPart, self.config.parameters.election_timeout, cx);
@@ -217,7 +274,7 @@ impl Ring {
                 self.pass_on(token, cx);
             }
             Leg::Election => match self.stage {
-                Stage::Leading => self.announce(token.tour, cx),
+                Stage::Leading => self.announce(cx),
                 Stage::Following => drop(self.campaign(cx)),
                 Stage::TakingPart | Stage::Touring(_) => {}
             },
@@ -225,29 +282,54 @@ impl Ring {
         }
     }
 
-    fn on_elected(&mut self, token: Token, cx: &mut Context<'_, Self>) {
-        if token.owner == cx.me {
-            return;
+    /// Whether this tour is later than all of its owner that came by. Lives cannot be compared: one gives way to
+    /// another, but not to and fro at any speed.
+    fn is_news(&mut self, token: Token, now: Time) -> bool {
+        let (place, tour) = ((token.leg, token.owner), token.tour);
+        let since = match self.seen.get(&place) {
+            Some(seen) if seen.tour.life == tour.life && seen.tour.number >= tour.number => return false,
+            Some(seen) if seen.tour.life == tour.life => seen.since,
+            Some(seen) if now.since(seen.since) < self.config.campaign_gap() => return false,
+            _ => now,
+        };
+        self.seen.insert(place, Seen { tour, since });
+        true
+    }
+
+    fn come_home(&mut self, token: Token, cx: &mut Context<'_, Self>) {
+        if let Stage::Touring(first) = self.stage
+            && token.leg == Leg::Election
+            && token.tour.life == first.life
+            && token.tour.number >= first.number
+        {
+            self.lead(cx);
         }
+    }
+
+    fn on_elected(&mut self, token: Token, cx: &mut Context<'_, Self>) {
         self.pass_on(token, cx);
         match self.stage {
             _ if token.owner > cx.me => self.follow(token.owner, cx),
-            Stage::Leading => self.announce(token.tour, cx),
+            Stage::Leading => self.announce(cx),
             _ => self.object(cx),
         }
     }
 
-    fn lead(&mut self, tour: u32, cx: &mut Context<'_, Self>) {
+    fn lead(&mut self, cx: &mut Context<'_, Self>) {
         self.stage = Stage::Leading;
         self.leader = Some(cx.me);
         cx.cancel(Timer::Patience);
         self.next_beat(Detection::Heartbeat, cx);
         cx.notify(Notice::Leading { term: 0 });
-        self.announce(tour, cx);
+        self.announce(cx);
     }
 
-    fn announce(&mut self, tour: u32, cx: &mut Context<'_, Self>) {
-        self.pass_on(Token { leg: Leg::Elected, owner: cx.me, tour }, cx);
+    /// Says that it leads, or will as soon as it may again.
+    fn announce(&mut self, cx: &mut Context<'_, Self>) {
+        if self.may_begin(Leg::Elected, cx) {
+            let tour = self.begin(Leg::Elected, cx);
+            self.pass_on(Token { leg: Leg::Elected, owner: cx.me, tour }, cx);
+        }
     }
 
     fn follow(&mut self, leader: NodeId, cx: &mut Context<'_, Self>) {
@@ -263,29 +345,53 @@ impl Ring {
 
     fn pass_on(&mut self, token: Token, cx: &mut Context<'_, Self>) {
         let to = self.successor(cx.me);
-        self.attempt(token, Hop { to, attempts: 0 }, cx);
+        self.attempt(token, Hop { tour: token.tour, to, attempts: 0, silent: Vec::new() }, cx);
     }
 
-    fn attempt(&mut self, token: Token, hop: Hop, cx: &mut Context<'_, Self>) {
+    fn attempt(&mut self, token: Token, mut hop: Hop, cx: &mut Context<'_, Self>) {
         if hop.to == cx.me {
             // Nobody else is left.
             return self.arrive(token, cx);
         }
-        self.hops.insert(token, Hop { attempts: hop.attempts + 1, ..hop });
+        if hop.attempts == 0 {
+            hop.silent.push((hop.to, cx.now));
+        }
+        hop.attempts += 1;
         cx.send(hop.to, Message::Pass(token));
-        cx.set(Timer::Hop(token), self.config.parameters.hop_timeout);
+        cx.set(Timer::Hop(token.leg, token.owner), self.hop_timeout(hop.to));
+        self.hops.insert((token.leg, token.owner), hop);
+    }
+
+    /// At least as long as an acknowledgement took the last time, and half as long again.
+    fn hop_timeout(&self, to: NodeId) -> Duration {
+        let Parameters { hop_timeout, election_timeout, .. } = self.config.parameters;
+        let last = self.round_trips.get(&to).map_or(0, |round_trip| round_trip.as_nanos());
+        Duration::from_nanos(last.saturating_add(last / 2)).min(election_timeout).max(hop_timeout)
+    }
+
+    /// In time or late: the token is in good hands.
+    fn on_ack(&mut self, from: NodeId, token: Token, cx: &mut Context<'_, Self>) {
+        let hop = self.hops.get_mut(&(token.leg, token.owner)).filter(|hop| hop.tour == token.tour);
+        if let Some(hop) = hop
+            && let Some(index) = hop.silent.iter().position(|(node, _)| *node == from)
+        {
+            let (_, sent) = hop.silent.remove(index);
+            self.round_trips.insert(from, cx.now.since(sent));
+            cx.cancel(Timer::Hop(token.leg, token.owner));
+        }
     }
 
     /// The successor did not acknowledge: once more, or the one after it, unless the token has no home any more.
-    fn no_ack(&mut self, token: Token, cx: &mut Context<'_, Self>) {
-        let Some(hop) = self.hops.remove(&token) else { return };
+    fn no_ack(&mut self, leg: Leg, owner: NodeId, cx: &mut Context<'_, Self>) {
+        let Some(hop) = self.hops.get(&(leg, owner)) else { return };
+        let (mut hop, token) = (hop.clone(), Token { leg, owner, tour: hop.tour });
         if hop.attempts < self.config.parameters.attempts {
             self.attempt(token, hop, cx);
-        } else if hop.to == token.owner {
+        } else if hop.to == owner {
             self.object(cx);
         } else {
-            let to = self.successor(hop.to);
-            self.attempt(token, Hop { to, attempts: 0 }, cx);
+            (hop.to, hop.attempts) = (self.successor(hop.to), 0);
+            self.attempt(token, hop, cx);
         }
     }
 
@@ -359,6 +465,7 @@ impl Ring {
         }
         let is_led = self.leader.is_some_and(|leader| leader >= cx.me && self.voters.contains(leader));
         if !is_led {
+            self.leader = None;
             self.campaign(cx);
         }
     }

@@ -84,4 +84,10 @@ impl Config {
         }
         Ok(Self { parameters: parameters.clone(), voters: voters.into(), order: order.into() })
     }
+
+    /// Nobody begins two tours of one kind within this time: the shortest after which one of its own time-outs begins
+    /// one.
+    pub(super) fn campaign_gap(&self) -> Duration {
+        self.parameters.timeout_min.min(self.parameters.election_timeout)
+    }
 }

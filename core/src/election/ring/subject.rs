@@ -1,7 +1,7 @@
 //! The ring election as a subject of experiments.
 
 use super::{Config, Leg, Message, Parameters, Ring, Stage};
-use crate::contract::{Answer, Check, Dice, Metric, NodeId, Subject};
+use crate::contract::{Answer, Check, Dice, Duration, Metric, NodeId, Subject};
 use crate::election::{
     CONDITIONS, Class, Command, ElectionProbe, Elector, Kind, Load, METRICS, PROMISES, ROLES, Reply,
 };
@@ -83,9 +83,13 @@ impl Elector for Ring {
         self.stage == Stage::Leading
     }
 
-    /// Four tours: of the name, of the winner, and of two leaders that announce themselves again. Every node passes
-    /// each on once, trying every other node as often as it may.
+    /// A tour of the name, and one of every node that comes to lead, or is asked while it leads. Every node passes each
+    /// on once, trying every other node as often as it may.
     fn asks_max(config: &Config, nodes: u64) -> u64 {
-        4 * nodes * nodes.saturating_sub(1) * u64::from(config.parameters.attempts)
+        (1 + nodes) * nodes * nodes.saturating_sub(1) * u64::from(config.parameters.attempts)
+    }
+
+    fn campaign_gap(config: &Config) -> Duration {
+        config.campaign_gap()
     }
 }

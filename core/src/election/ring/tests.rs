@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::contract::{EffectOf, Members};
+use crate::contract::{Effect, EffectOf, Members};
 use crate::election::Elector;
 use crate::election::testing::{self, Bench, notices, sends};
 
@@ -16,12 +16,16 @@ fn follower(me: u32) -> Bench<Ring> {
     bench
 }
 
-fn election(owner: u32, tour: u32) -> Token {
-    Token { leg: Leg::Election, owner: NodeId(owner), tour }
+fn election(owner: u32, number: u32) -> Token {
+    Token { leg: Leg::Election, owner: NodeId(owner), tour: Tour { life: 0, number } }
 }
 
-fn elected(owner: u32, tour: u32) -> Token {
-    Token { leg: Leg::Elected, owner: NodeId(owner), tour }
+fn elected(owner: u32, number: u32) -> Token {
+    Token { leg: Leg::Elected, ..election(owner, number) }
+}
+
+fn hop(token: Token) -> Timer {
+    Timer::Hop(token.leg, token.owner)
 }
 
 fn passed(effects: &[EffectOf<Ring>]) -> Vec<(u32, Token)> {
@@ -34,7 +38,7 @@ fn passed(effects: &[EffectOf<Ring>]) -> Vec<(u32, Token)> {
 
 #[test]
 fn messages_are_small() {
-    assert!(size_of::<Message>() <= 16);
+    assert!(size_of::<Message>() <= 20);
 }
 
 #[test]
@@ -56,39 +60,92 @@ fn a_lower_name_is_replaced_by_ones_own_and_the_next_is_swallowed() {
 fn a_name_that_comes_home_has_won() {
     let mut bench = bench(3, 1);
     let token = passed(&bench.start(Vec::new()))[0].1;
-    bench.hear(0, Message::Pass(election(1, token.tour.wrapping_add(1))));
+    let of_a_former_life = Tour { life: token.tour.life.wrapping_add(1), ..token.tour };
+    bench.hear(0, Message::Pass(Token { tour: of_a_former_life, ..token }));
     assert!(!bench.node.leads());
-    let effects = bench.hear(0, Message::Pass(token));
-    assert_eq!(passed(&effects), [(2, elected(1, token.tour))]);
+    let sent = passed(&bench.hear(0, Message::Pass(token)));
+    assert_eq!(sent.iter().map(|(to, token)| (*to, token.leg)).collect::<Vec<_>>(), [(2, Leg::Elected)]);
     assert!(bench.node.leads());
-    assert_eq!(passed(&bench.hear(0, Message::Pass(elected(1, token.tour)))), []);
+    assert_eq!(passed(&bench.hear(0, Message::Pass(sent[0].1))), []);
+}
+
+#[test]
+fn a_name_that_comes_home_after_it_was_sent_again_has_won_too() {
+    let mut bench = bench(3, 1);
+    let token = passed(&bench.start(Vec::new()))[0].1;
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(passed(&bench.timer(Timer::Patience))[0].1.tour.number, token.tour.number + 1);
+    bench.hear(0, Message::Pass(token));
+    assert!(bench.node.leads());
+}
+
+#[test]
+fn nobody_begins_two_tours_at_once() {
+    let mut bench = bench(5, 2);
+    bench.start(Vec::new());
+    bench.hear(4, Message::Heartbeat);
+    assert_eq!(passed(&bench.hear(1, Message::Pass(election(1, 9)))), []);
+    bench.pass(Parameters::default().timeout_min);
+    assert_eq!(passed(&bench.timer(Timer::Patience)).len(), 1);
 }
 
 #[test]
 fn a_hop_that_comes_twice_is_handled_once() {
     let mut bench = follower(2);
     bench.hear(1, Message::Pass(election(3, 9)));
-    let effects = bench.hear(1, Message::Pass(election(3, 9)));
-    assert_eq!(sends::<Ring>(&effects), [(1, Message::Ack(election(3, 9)))]);
     assert_eq!(passed(&bench.hear(1, Message::Pass(election(3, 10)))).len(), 1);
+    for number in [9, 10] {
+        let effects = bench.hear(1, Message::Pass(election(3, number)));
+        assert_eq!(sends::<Ring>(&effects), [(1, Message::Ack(election(3, number)))]);
+    }
+}
+
+#[test]
+fn the_lives_of_an_owner_do_not_alternate_at_any_speed() {
+    let mut bench = follower(2);
+    let reborn = Token { tour: Tour { life: 1, number: 0 }, ..election(3, 9) };
+    let mut count = |token| passed(&bench.hear(1, Message::Pass(token))).len();
+    assert_eq!([count(election(3, 9)), count(reborn), count(election(3, 9))], [1, 0, 0]);
+    bench.pass(Parameters::default().timeout_min);
+    let mut count = |token| passed(&bench.hear(1, Message::Pass(token))).len();
+    assert_eq!([count(reborn), count(election(3, 10)), count(reborn)], [1, 0, 0]);
+}
+
+#[test]
+fn a_successor_that_was_slow_is_given_more_time() {
+    let (mut bench, token) = (follower(1), election(4, 9));
+    let wait = |effects: &[EffectOf<Ring>]| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::SetTimer { timer: Timer::Hop(..), after } => Some(after.as_millis()),
+            _ => None,
+        })
+    };
+    assert_eq!(wait(&bench.hear(0, Message::Pass(token))), Some(50));
+    bench.pass(Duration::from_millis(50));
+    bench.timer(hop(token));
+    bench.pass(Duration::from_millis(50));
+    assert_eq!(passed(&bench.timer(hop(token))), [(3, token)]);
+    bench.pass(Duration::from_millis(20));
+    bench.hear(2, Message::Ack(token));
+    assert_eq!(wait(&bench.hear(0, Message::Pass(election(4, 10)))), Some(180));
 }
 
 #[test]
 fn a_silent_successor_is_tried_again_and_then_skipped() {
     let (mut bench, token) = (follower(1), election(4, 9));
     assert_eq!(passed(&bench.hear(0, Message::Pass(token))), [(2, token)]);
-    assert_eq!(passed(&bench.timer(Timer::Hop(token))), [(2, token)]);
-    assert_eq!(passed(&bench.timer(Timer::Hop(token))), [(3, token)]);
-    bench.hear(3, Message::Ack(token));
-    assert_eq!(passed(&bench.timer(Timer::Hop(token))), []);
+    assert_eq!(passed(&bench.timer(hop(token))), [(2, token)]);
+    assert_eq!(passed(&bench.timer(hop(token))), [(3, token)]);
+    let effects = bench.hear(3, Message::Ack(token));
+    assert_eq!(effects, [Effect::CancelTimer { timer: hop(token) }]);
 }
 
 #[test]
 fn a_token_whose_owner_is_dead_is_dropped_and_a_new_name_sent() {
     let (mut bench, token) = (follower(3), election(4, 9));
     bench.hear(2, Message::Pass(token));
-    bench.timer(Timer::Hop(token));
-    let effects = bench.timer(Timer::Hop(token));
+    bench.timer(hop(token));
+    let effects = bench.timer(hop(token));
     assert_eq!(notices::<Ring>(&effects), [Notice::Campaigning { term: 0 }]);
     assert_eq!(passed(&effects).iter().map(|(to, token)| (*to, token.owner.0)).collect::<Vec<_>>(), [(4, 3)]);
 }
@@ -98,7 +155,7 @@ fn the_last_node_alive_leads_alone() {
     let mut bench = bench(3, 0);
     let token = passed(&bench.start(Vec::new()))[0].1;
     for _ in 0..4 {
-        bench.timer(Timer::Hop(token));
+        bench.timer(hop(token));
     }
     assert!(bench.node.leads());
 }
@@ -118,7 +175,10 @@ fn a_leader_that_is_asked_for_announces_itself_again() {
     let mut bench = bench(2, 1);
     let own = passed(&bench.start(Vec::new()))[0].1;
     bench.hear(0, Message::Pass(own));
-    assert_eq!(passed(&bench.hear(0, Message::Pass(election(0, 5)))), [(0, elected(1, 5))]);
+    assert_eq!(passed(&bench.hear(0, Message::Pass(election(0, 5)))), []);
+    bench.pass(Parameters::default().timeout_min);
+    let announced = passed(&bench.timer(Timer::Patience));
+    assert_eq!((announced[0].1.leg, announced[0].1.owner), (Leg::Elected, NodeId(1)));
     assert!(bench.node.leads());
 }
 
@@ -143,10 +203,10 @@ fn random_rings_hold_every_node_and_differ_by_seed() {
 }
 
 fn token() -> impl Strategy<Value = Token> {
-    (any::<bool>(), testing::node(), 0..2u32).prop_map(|(is_election, owner, tour)| Token {
+    (any::<bool>(), testing::node(), 0..4u32).prop_map(|(is_election, owner, number)| Token {
         leg: if is_election { Leg::Election } else { Leg::Elected },
         owner,
-        tour,
+        tour: Tour { life: number % 2, number },
     })
 }
 
@@ -163,7 +223,7 @@ proptest! {
                 1 => Just(Message::Ping),
                 1 => Just(Message::Pong),
             ],
-            prop_oneof![Just(Timer::Patience), Just(Timer::Heartbeat), token().prop_map(Timer::Hop)],
+            prop_oneof![Just(Timer::Patience), Just(Timer::Heartbeat), token().prop_map(hop)],
             None,
         ),
     ) {

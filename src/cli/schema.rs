@@ -26,10 +26,8 @@ impl Schema {
 fn shape(registry: &Registry) -> Shape {
     let mut shape = Scenario::shape();
     let Shape::Table(fields) = &mut shape else { return shape };
-    let flat = registry.entries().map(|(_, entry)| entry.params());
-    let params = flat.chain([Shape::Table(by_protocol(registry))]).collect();
     if let Some(field) = fields.find_mut("params") {
-        field.shape = Shape::Either(params);
+        field.shape = Shape::Table(params(registry));
     }
     if let Some(Field { shape: Shape::Table(workload), .. }) = fields.find_mut("workload")
         && let Some(command) = workload.find_mut("command")
@@ -39,14 +37,34 @@ fn shape(registry: &Registry) -> Shape {
     shape
 }
 
-/// `[params.raft]` and the like.
-fn by_protocol(registry: &Registry) -> Fields {
-    let field = |(name, entry): (&'static str, &dyn seedbed_scenarios::run::Entry)| Field {
-        name: name.into(),
-        about: format!("parameters of {name}: {}", entry.about()),
-        shape: entry.params(),
-        required: false,
-        default: None,
-    };
-    Fields { plain: registry.entries().map(field).collect(), tagged: Vec::new() }
+/// The parameters of all protocols side by side, as a sweep over protocols needs them, and each protocol's own in a
+/// table of its name.
+fn params(registry: &Registry) -> Fields {
+    let mut fields = Fields::default();
+    for (name, entry) in registry.entries() {
+        if let Shape::Table(own) = entry.params() {
+            own.plain.into_iter().for_each(|field| share(&mut fields.plain, field));
+            fields.tagged.extend(own.tagged);
+        }
+        fields.plain.push(Field {
+            name: name.into(),
+            about: format!("parameters of {name}: {}", entry.about()),
+            shape: entry.params(),
+            required: false,
+            default: None,
+        });
+    }
+    fields
+}
+
+/// Adds a key that other protocols may have, too, and mean in their own way.
+fn share(fields: &mut Vec<Field>, field: Field) {
+    match fields.iter_mut().find(|known| known.name == field.name) {
+        None => fields.push(Field { required: false, default: None, ..field }),
+        Some(known) if known.shape == field.shape => {}
+        Some(known) => {
+            let before = std::mem::replace(&mut known.shape, Shape::Any);
+            known.shape = Shape::Either(vec![before, field.shape]);
+        }
+    }
 }

@@ -13,7 +13,8 @@ const BYTES_MAX: u64 = 64 << 20;
 
 const EXAMPLE: &str = r#"a fault such as {"at":5000000000,"action":{"crash":{"node":0,"loss":"unsynced"}}}"#;
 
-/// Reads a list of faults for a world of `nodes` nodes. Empty lines do not count; the order does not matter.
+/// Reads a list of faults for a world of `nodes` nodes. Empty lines do not count; the order matters among those of one
+/// moment only.
 ///
 /// # Errors
 /// If the file cannot be read, or what is wrong with its lines.
@@ -39,7 +40,7 @@ pub fn read_faults(path: &Path, nodes: u32) -> Result<Vec<Timed>, Report> {
 }
 
 fn read(line: &str, span: Span, nodes: u32) -> Result<Timed, Problem> {
-    let fault: Timed = serde_json::from_str(line).map_err(|error| malformed(&error, span))?;
+    let fault: Timed = serde_json::from_str(line).map_err(|error| malformed(&error, line, span))?;
     let (one, from, to): (_, &[NodeId], &[NodeId]) = match &fault.action {
         Action::Disturb { from, to, .. } => (None, from, to),
         action => (action.node(), &[], &[]),
@@ -54,7 +55,7 @@ fn read(line: &str, span: Span, nodes: u32) -> Result<Timed, Problem> {
 }
 
 /// What the parser says, at the place that it means.
-fn malformed(error: &serde_json::Error, line: Span) -> Problem {
+fn malformed(error: &serde_json::Error, text: &str, line: Span) -> Problem {
     let said = error.to_string();
     let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
     let place = (line.start + error.column().saturating_sub(1) as u32).min(line.end.saturating_sub(1));
@@ -64,6 +65,12 @@ fn malformed(error: &serde_json::Error, line: Span) -> Problem {
     };
     let quoted = |text: &'_ str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
     let (found, valid) = (quoted(message), quoted(expected));
+    // The parser has gone on to the end of the word.
+    let word = found.first().and_then(|found| Some((text.find(&format!("\"{found}\""))?, found.len() + 2)));
+    let span = word.map_or(span, |(start, len)| {
+        let start = line.start + start as u32;
+        Span { start, end: start + len as u32, ..line }
+    });
     let near = found.first().and_then(|found| nearest(found, valid.iter().map(String::as_str)));
     Problem { nearest: near.map(Into::into), ..Problem::new(span, message).expected(expected) }
 }

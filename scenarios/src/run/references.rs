@@ -53,7 +53,8 @@ pub(super) fn check(
         let is_taken = |name: &str| RESERVED.contains(&name) || names.numbers.contains(&name);
         if is_taken(axis.name()) || names.words.contains(&axis.name()) {
             let message = format!("`{}` is a column of the results already", axis.name());
-            let problem = Problem::new(axis.span(), message).expected("another name for the axis");
+            let span = axis.name.as_ref().map_or(axis.span(), |name| name.span);
+            let problem = Problem::new(span, message).expected("another name for the axis");
             names.problems.push(problem.help("add `name = \"...\"` to this [[sweep]]"));
         }
     }

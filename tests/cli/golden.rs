@@ -1,0 +1,40 @@
+//! Golden digests: what these five scenarios come to, event by event, is fixed. Debug and release builds and every
+//! machine must give the same; CI runs this test in both builds.
+//!
+//! The digests change only in a commit that raises `MODEL_VERSION` and says why. A failure prints the table as it would
+//! have to be: `cargo test --test cli golden`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::bed::Bed;
+
+/// The model version that the digests belong to.
+const MODEL_VERSION: u32 = 1;
+
+/// For each scenario of `tests/golden/` its digests: all seeds of the first point, then of the next.
+const GOLDEN: [(&str, &[&str]); 5] = [
+    ("raft", &["acfbcaa9799540c8", "3df7b249134af6bd"]),
+    ("regions", &["c4280ba948bbb294", "6f6f4f6fa900e5c7", "10a8220e6e86c4f0", "41d3efc3a98e44f1"]),
+    ("chunks", &["d95ff973c5e96b96", "ae3344177db26ae7"]),
+    ("network", &["d5ce64c49a60d702", "2e36740b7e1962f9"]),
+    ("clocks", &["42e2724843d16adc", "2f3f64743d42ee3a"]),
+];
+
+#[test]
+fn digests_are_golden() {
+    let bed = Bed::new("golden");
+    let mut table = String::new();
+    for (name, _) in GOLDEN {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.toml"));
+        bed.run(&file.display().to_string(), name, &[]);
+        let runs = bed.table(&format!("{name}/runs.csv"));
+        let digests: Vec<&str> = runs.iter().map(|run| run.get("digest")).collect();
+        let _ = writeln!(table, "    (\"{name}\", &{digests:?}),");
+    }
+    let expected: String =
+        GOLDEN.iter().map(|(name, digests)| format!("    (\"{name}\", &{digests:?}),\n")).collect();
+    let note: serde_json::Value = serde_json::from_str(&bed.read("raft/run.json")).expect("run.json is JSON");
+    assert_eq!(note["model"], MODEL_VERSION, "digests belong to a model version");
+    assert!(table == expected, "the table as it would have to be:\n{table}");
+}

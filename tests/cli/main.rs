@@ -1,0 +1,7 @@
+//! The command as a user meets it, from its arguments to the files it leaves.
+
+mod bed;
+mod catalogue;
+mod experiment;
+mod golden;
+mod wrong_input;

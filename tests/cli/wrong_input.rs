@@ -191,7 +191,7 @@ fn a_forbidden_file_is_named() {
     use std::os::unix::fs::PermissionsExt;
     let bed = Bed::new("forbidden-file");
     bed.write("secret.toml", SMALL);
-    std::fs::set_permissions(bed.path("secret.toml"), PermissionsExt::from_mode(0)).expect("mode 0");
+    std::fs::set_permissions(bed.path("secret.toml"), PermissionsExt::from_mode(0o000)).expect("mode 0");
     // Who may read everything sees no difference.
     if std::fs::read(bed.path("secret.toml")).is_err() {
         let told = bed.seedbed(["run", "secret.toml"]);

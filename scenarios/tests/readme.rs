@@ -1,7 +1,8 @@
 //! `scenarios/README.md` is true: its tables of keys are those of the format, every example can be run, and the files
-//! and metrics it describes are the ones that a run writes. What the project's own README shows is there, too.
+//! and metrics it describes are the ones that a run writes. And so is the project's own: what it quotes is there.
 //!
-//! `UPDATE_README=1 cargo test -p seedbed-scenarios --test readme` writes the tables of keys anew.
+//! `UPDATE_README=1 cargo test -p seedbed-scenarios --test readme` writes the tables of keys and what the quick start prints
+//! anew.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,9 +14,23 @@ use seedbed_sim::fault::Selector;
 use seedbed_sim::law::Spec;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
 
 fn readme() -> String {
     std::fs::read_to_string(README).expect("the README is there")
+}
+
+fn project() -> String {
+    std::fs::read_to_string(PROJECT).expect("the project has a README")
+}
+
+/// What is written must be what is true; on demand it is made so.
+fn settle(file: &str, written: &str, truth: &str) {
+    if std::env::var_os("UPDATE_README").is_some() {
+        std::fs::write(file, truth).expect("the README can be written");
+    } else {
+        assert!(written == truth, "{file} is out of date: run this test again with UPDATE_README=1");
+    }
 }
 
 #[test]
@@ -28,17 +43,13 @@ fn every_key_is_described_as_the_format_has_it() {
         let to = from + text[from..].find("<!-- end of keys -->").expect("a table of keys has an end");
         text.replace_range(from..to, &table(&fields));
     }
-    if std::env::var_os("UPDATE_README").is_some() {
-        std::fs::write(README, &text).expect("the README can be written");
-    }
-    assert!(text == readme(), "the keys have changed: run this test again with UPDATE_README=1");
+    settle(README, &readme(), &text);
 }
 
 #[test]
 fn every_example_can_be_run() {
     let folder = workshop("examples");
-    let project = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
-    let text = readme() + &std::fs::read_to_string(project).expect("the project has a README");
+    let text = readme() + &project();
     let examples: Vec<&str> = blocks(&text, "toml").collect();
     assert!(examples.len() > 10, "the README shows hardly any examples");
     for (number, example) in examples.into_iter().enumerate() {
@@ -99,12 +110,26 @@ fn every_file_and_metric_of_a_run_is_described() {
 }
 
 #[test]
-fn the_projects_readme_shows_what_is_there() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let read = |path: &str| std::fs::read_to_string(root.join(path)).expect(path);
-    let text = read("README.md");
-    let shown = blocks(&text, "rust").next().expect("the README shows a protocol");
-    assert!(read("examples/rumour/src/main.rs").contains(shown), "the example has changed: quote it again");
+fn the_projects_readme_quotes_its_protocol() {
+    let shown = project();
+    let shown = blocks(&shown, "rust").next().expect("the README shows a protocol");
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/rumour/src/main.rs");
+    let example = std::fs::read_to_string(example).expect("the example is there");
+    assert!(example.contains(shown), "the example has changed: quote it again");
+}
+
+#[test]
+fn the_projects_readme_shows_what_the_quick_start_prints() {
+    let folder = workshop("quickstart");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/quickstart.toml");
+    let experiment = Experiment::load(Path::new(file), &Registry::ours(), Request::default());
+    let experiment = experiment.unwrap_or_else(|report| panic!("{report}"));
+    run_all(&experiment, &|_| ()).tables.write(&folder).expect("the tables can be written");
+    let printed = seedbed_reports::render(&folder).expect("the report can be drawn").terminal(110);
+    let printed: String = printed.lines().skip(2).map(|line| format!("{}\n", line.trim_end())).collect();
+    let text = project();
+    let shown = blocks(&text, "text").next().expect("the README shows a table");
+    settle(PROJECT, &text, &text.replacen(shown, &printed, 1));
 }
 
 /// What stands in the blocks of one language.

@@ -96,7 +96,7 @@ impl Judged<'_> {
 
 fn charts(experiment: &Experiment, drawings: &[String]) -> Vec<minijinja::Value> {
     let charts = experiment.charts.iter().zip(drawings);
-    charts.map(|(chart, svg)| context! { name => chart.name, caption => chart.caption, svg => svg }).collect()
+    charts.map(|(chart, svg)| context! { name => chart.name, svg => svg }).collect()
 }
 
 /// The violations that a page lists: the first few of each check.

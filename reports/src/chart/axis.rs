@@ -111,6 +111,10 @@ impl Axis {
         Axis { scale: Scale::Bands, from: -0.5, to: ticks.len().max(1) as f64 - 0.5, ticks, label }
     }
 
+    pub(super) fn is_log(&self) -> bool {
+        self.scale == Scale::Log
+    }
+
     pub(super) fn is_banded(&self) -> bool {
         self.scale == Scale::Bands
     }

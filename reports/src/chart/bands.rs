@@ -4,7 +4,7 @@ use super::axis::{Axis, Zero};
 use super::frame::{Frame, Swatch};
 use super::palette::{BLACK, GREY, WHITE, ink};
 use super::scene::{Ink, Point, Scene};
-use super::{Group, Plot};
+use super::{Group, Plot, drawn_interval, least_shown};
 use crate::stats::{Pool, quantile};
 
 /// Points beyond the whiskers that are drawn for one box; more would be a smear.
@@ -94,9 +94,11 @@ impl<'e> Layout<'e> {
 /// Box and whiskers.
 pub(super) fn boxes(plot: &Plot<'_, '_>) -> Scene {
     let layout = Layout::new(plot);
-    let shown = layout.cells.iter().flat_map(|cell| cell.pool.ascending().iter().copied());
+    let is_log = plot.chart.log_y;
+    let ends = |pool: &Pool| [least_shown(pool, is_log), pool.quantile(1.0)];
+    let shown = layout.cells.iter().flat_map(|cell| ends(&cell.pool)).flatten();
     let label = plot.metric_label(&plot.chart.y_label);
-    let y = Axis::over(shown, plot.chart.log_y, Zero::IfNear, label);
+    let y = Axis::over(shown, is_log, Zero::IfNear, label);
     let mut frame = Frame::new(plot.title(), plot.banded(&layout.levels), y);
     let mut hidden = 0;
     for cell in &layout.cells {
@@ -121,15 +123,20 @@ fn draw_box(frame: &mut Frame, (left, right): (f64, f64), cell: &Cell) -> usize 
     let [Some(first), Some(median), Some(third)] = [0.25, 0.5, 0.75].map(|p| quantile(&values, p)) else {
         return 0;
     };
-    let reach = 1.5 * (third - first);
-    let is_within = |value: &&f64| **value >= first - reach && **value <= third + reach;
+    // As it is drawn: on a logarithmic axis the box has another height.
+    let scaled = |value: f64| if frame.y.is_log() { libm::log(value) } else { value };
+    let reach = 1.5 * (scaled(third) - scaled(first));
+    let is_within =
+        |value: &&f64| scaled(**value) >= scaled(first) - reach && scaled(**value) <= scaled(third) + reach;
     let low = values.iter().find(is_within).copied().unwrap_or(first).min(first);
     let high = values.iter().rev().find(is_within).copied().unwrap_or(third).max(third);
     let at = |value: f64| frame.point(0.0, value).1;
     let (low, first, median, third, high) = (at(low), at(first), at(median), at(third), at(high));
     let mean = cell.pool.mean().filter(|mean| frame.y.shows(*mean)).map(at);
+    let beyond = || values.iter().filter(|value| !is_within(value));
     let outliers: Vec<f64> =
-        values.iter().filter(|value| !is_within(value)).map(|value| at(*value)).collect();
+        beyond().filter(|value| **value >= frame.y.from()).map(|value| at(*value)).collect();
+    let total = beyond().count();
     let middle = (left + right) / 2.0;
     let cap = (right - left) / 4.0;
     let edge = ink(cell.series);
@@ -152,13 +159,13 @@ fn draw_box(frame: &mut Frame, (left, right): (f64, f64), cell: &Cell) -> usize 
             scene.polygon(vec![(x, y - r), (x + r, y), (x, y + r), (x - r, y)], ink);
         }
     }
-    outliers.len() - outliers.len().div_ceil(every)
+    total - outliers.len().div_ceil(every)
 }
 
 /// Bars with error bars.
 pub(super) fn bars(plot: &Plot<'_, '_>) -> Scene {
     let layout = Layout::new(plot);
-    let interval = |pool: &Pool| pool.mean_interval();
+    let interval = |pool: &Pool| drawn_interval(pool.means());
     let shown = layout.cells.iter().flat_map(|cell| {
         let ends = interval(&cell.pool).map(|ends| [ends.low, ends.high]);
         cell.pool.mean().into_iter().chain(ends.into_iter().flatten())

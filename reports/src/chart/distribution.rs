@@ -4,7 +4,7 @@ use super::axis::{Axis, Zero};
 use super::frame::{DOTTED, Frame, Swatch};
 use super::palette::{GREY, dashes, ink, marker};
 use super::scene::{Point, Scene};
-use super::{Group, Plot};
+use super::{Group, Plot, least_shown};
 use crate::stats::{Pool, dkw_half_width, quantile};
 
 /// Steps drawn of one distribution function: beyond, ranks are thinned, to an error of less than a pixel.
@@ -14,7 +14,8 @@ const BINS_MAX: usize = 60;
 /// One step line per series.
 pub(super) fn cdf(plot: &Plot<'_, '_>) -> Scene {
     let series = pools(plot);
-    let values = series.iter().flat_map(|(_, pool)| [pool.quantile(0.0), pool.quantile(1.0)]).flatten();
+    let ends = |pool: &Pool| [least_shown(pool, plot.chart.log_x), pool.quantile(1.0)];
+    let values = series.iter().flat_map(|(_, pool)| ends(pool)).flatten();
     let x = Axis::over(values, plot.chart.log_x, Zero::IfNear, plot.metric_label(&plot.chart.x_label));
     let own = if plot.chart.y_label.is_empty() { "share of values at most x" } else { &plot.chart.y_label };
     let y = Axis::over([0.0, 1.0], false, Zero::Always, own.into());
@@ -40,6 +41,11 @@ pub(super) fn cdf(plot: &Plot<'_, '_>) -> Scene {
         }
     }
     let mut notes = vec!["Markers: quartiles.".to_owned()];
+    let all = series.iter().flat_map(|(_, pool)| pool.ascending());
+    let left = all.filter(|value| frame.x.shows(**value) && **value < frame.x.from()).count();
+    if left > 0 {
+        notes.push(format!("Left of the axis: {left} values."));
+    }
     if has_band {
         notes.push(
             "The bands contain the whole true curve with 95 % confidence (Dvoretzky-Kiefer-Wolfowitz)."

@@ -220,7 +220,7 @@ fn draw_swatch(scene: &mut Scene, swatch: Swatch, x: f64, y: f64) {
 /// Draws notes in small print and gives their lower edge.
 pub(super) fn draw_notes(scene: &mut Scene, notes: &[String], top: f64) -> f64 {
     let mut y = top + 4.0;
-    for line in wrap(&notes.join(" "), NOTE.size, WIDTH - 2.0 * MARGIN, 6) {
+    for line in wrap(&notes.join(" "), NOTE.size, WIDTH - 2.0 * MARGIN, 9) {
         y += 14.0;
         scene.text((MARGIN, y), &line, Align::Left, NOTE);
     }

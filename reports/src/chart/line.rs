@@ -4,8 +4,8 @@ use super::axis::{Axis, Zero};
 use super::frame::{DOTTED, Frame, Swatch};
 use super::palette::{GREY, dashes, ink, marker};
 use super::scene::{Point, Scene};
-use super::{Group, Plot, with_unit};
-use crate::stats::{Pool, mean, mean_interval};
+use super::{Group, Plot, drawn_interval, with_unit};
+use crate::stats::{Pool, mean};
 use std::collections::BTreeMap;
 
 /// With more points than this on a line, markers would only hide it.
@@ -139,13 +139,13 @@ fn estimates(xs: &[f64], pools: &[Pool]) -> Vec<Estimate> {
 
 fn of_pool(x: f64, pool: &Pool) -> Option<Estimate> {
     let mean = pool.mean()?;
-    let (low, high) = pool.mean_interval().map_or((mean, mean), |interval| (interval.low, interval.high));
+    let (low, high) = drawn_interval(pool.means()).map_or((mean, mean), |ends| (ends.low, ends.high));
     Some(Estimate { x, mean, low, high })
 }
 
 fn estimate(x: f64, values: &[f64]) -> Option<Estimate> {
     let mean = mean(values)?;
-    let (low, high) = mean_interval(values).map_or((mean, mean), |interval| (interval.low, interval.high));
+    let (low, high) = drawn_interval(values).map_or((mean, mean), |ends| (ends.low, ends.high));
     Some(Estimate { x, mean, low, high })
 }
 

@@ -14,7 +14,7 @@ pub(crate) use axis::grouped;
 use crate::data::Data;
 use crate::quantity::Quantity;
 use crate::rows::{Chart, ChartKind, Column, Run};
-use crate::stats::Pool;
+use crate::stats::{Interval, Pool, mean_interval};
 use crate::{Error, Result};
 use axis::Axis;
 use palette::SERIES_MAX;
@@ -139,8 +139,8 @@ impl<'d, 'e> Plot<'d, 'e> {
         if self.chart.x.is_empty() { &self.chart.group } else { &self.chart.x }
     }
 
-    /// What every chart must say about its data: how many values, from how many runs, what was thrown together
-    /// and what was left out.
+    /// What stands below every chart: what to look at, how many values there are from how many runs, what was
+    /// thrown together and what was left out.
     fn notes(&self, unit: &str, pools: &[&Pool], mut notes: Vec<String>) -> Vec<String> {
         let filled: Vec<_> = pools.iter().filter(|pool| pool.runs() > 0).collect();
         let runs = span(filled.iter().map(|pool| pool.runs()));
@@ -165,8 +165,27 @@ impl<'d, 'e> Plot<'d, 'e> {
         if all > SERIES_MAX {
             notes.push(format!("The first {SERIES_MAX} of {all} series are shown."));
         }
+        self.captioned(notes)
+    }
+
+    fn captioned(&self, mut notes: Vec<String>) -> Vec<String> {
+        if !self.chart.caption.is_empty() {
+            notes.insert(0, self.chart.caption.clone());
+        }
         notes
     }
+}
+
+/// The 95 % interval of the mean as it is drawn: not below zero where nothing is.
+fn drawn_interval(values: &[f64]) -> Option<Interval> {
+    let ends = mean_interval(values)?;
+    let is_cut = ends.low < 0.0 && values.iter().all(|value| *value >= 0.0);
+    Some(Interval { low: if is_cut { 0.0 } else { ends.low }, ..ends })
+}
+
+/// The least value of a pool that an axis must show: a logarithmic one would waste its length on a straggler.
+fn least_shown(pool: &Pool, is_log: bool) -> Option<f64> {
+    pool.quantile(if is_log { 0.005 } else { 0.0 })
 }
 
 /// `leaderless (ms)` for a column `leaderless_ms` in ms.
@@ -184,4 +203,25 @@ fn span(counts: impl Iterator<Item = usize> + Clone) -> String {
     let (least, most) = (counts.clone().min().unwrap_or(0), counts.max().unwrap_or(0));
     let text = |count: usize| grouped(&count.to_string());
     if least == most { text(least) } else { format!("{}–{}", text(least), text(most)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_is_drawn_below_zero_only_where_values_are() {
+        let low = |values: &[f64]| drawn_interval(values).map(|ends| ends.low);
+        assert_eq!(low(&[0.0, 0.0, 9.0]), Some(0.0));
+        assert!(low(&[-1.0, 0.0, 9.0]).is_some_and(|low| low < -1.0));
+        assert!(low(&[8.0, 9.0]).is_some_and(|low| low > 0.0));
+    }
+
+    #[test]
+    fn a_straggler_does_not_stretch_a_logarithmic_axis() {
+        let values: Vec<f64> = std::iter::once(1e-9).chain((1..1000).map(f64::from)).collect();
+        let pool = Pool::new([values.as_slice()]);
+        assert!(least_shown(&pool, true).is_some_and(|least| least > 1.0));
+        assert_eq!(least_shown(&pool, false), Some(1e-9));
+    }
 }

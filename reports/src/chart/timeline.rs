@@ -71,7 +71,7 @@ pub(super) fn draw(plot: &Plot<'_, '_>) -> Scene {
     }
     y = draw_legend(&mut scene, "", &legend, 16.0, y + 4.0);
     notes.insert(0, "Each panel is one run.".into());
-    y = draw_notes(&mut scene, &notes, y + 4.0);
+    y = draw_notes(&mut scene, &plot.captioned(notes), y + 4.0);
     scene.height = (y + 12.0).ceil();
     scene
 }

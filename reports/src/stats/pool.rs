@@ -58,6 +58,11 @@ impl Pool {
         super::quantile(&self.ascending, p)
     }
 
+    /// The mean of each run.
+    pub fn means(&self) -> &[f64] {
+        &self.means
+    }
+
     /// Student's 95 % interval of the mean; `None` below two runs.
     pub fn mean_interval(&self) -> Option<Interval> {
         mean_interval(&self.means)

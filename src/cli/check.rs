@@ -11,7 +11,7 @@ use super::{Done, Verdict, assignment, print, scenarios, tell};
 /// Check scenario files without running them.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
-  seedbed check scenarios/*.toml")]
+  seedbed check scenarios/[a-z]*.toml")]
 pub(super) struct Check {
     /// Scenario files.
     #[arg(required = true, value_name = "FILE")]

@@ -33,7 +33,7 @@ const EXAMPLES: &str = "Examples:
   seedbed run scenarios/quickstart.toml --seeds 100 --set cluster.nodes=7 --out /tmp/seven
   seedbed replay scenarios/quickstart.toml --seed 3 --set protocol=raft --log -
   seedbed list raft
-  seedbed check scenarios/*.toml";
+  seedbed check scenarios/[a-z]*.toml";
 
 #[derive(Debug, Subcommand)]
 enum Command {

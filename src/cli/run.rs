@@ -17,7 +17,7 @@ use super::{Done, Verdict, assignment, print, program, scenarios};
 #[command(after_help = "Examples:
   seedbed run scenarios/quickstart.toml
   seedbed run scenarios/quickstart.toml --seeds 5..25 --jobs 1 --set params.raft.pre_vote=false
-  seedbed run scenarios/*.toml --quick")]
+  seedbed run scenarios/[a-z]*.toml --quick")]
 pub(super) struct Run {
     /// Scenario files.
     #[arg(required = true, value_name = "FILE")]

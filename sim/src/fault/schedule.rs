@@ -229,7 +229,8 @@ impl Schedule {
             }
             Kind::Partition(groups) => partition(groups, address, scene, &pick),
             Kind::Links(from, to, both, how) => {
-                let (from, to) = (pick(from), pick(to));
+                let from = pick(from);
+                let to = other_end(&from, |attempt| to.resolve(scene, roll, address | OTHER_END | attempt));
                 links(address, &from, &to, *both, *how)
             }
             Kind::DiskStall(who) => {
@@ -278,6 +279,22 @@ fn addresses(generators: &[Generator]) -> Vec<u64> {
         (kind as u64) << 56 | counts[kind] << 40
     };
     generators.iter().map(address).collect()
+}
+
+/// Set in the address of a firing for the draws of a link's other end.
+const OTHER_END: u64 = 1 << 7;
+/// How often that is drawn at most, to find a node that is not the first end.
+const ATTEMPTS: u64 = 1 << 6;
+
+/// The other end of a link, drawn apart from the first: a single node has no link to itself.
+fn other_end(from: &[NodeId], draw: impl Fn(u64) -> Vec<NodeId>) -> Vec<NodeId> {
+    let apart = |mut to: Vec<NodeId>| {
+        if let [only] = from {
+            to.retain(|node| node != only);
+        }
+        to
+    };
+    (0..ATTEMPTS).map(draw).map(apart).find(|to| !to.is_empty()).unwrap_or_default()
 }
 
 /// What ends what an action began.

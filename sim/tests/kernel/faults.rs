@@ -141,6 +141,19 @@ fn one_way_and_partial_cuts_and_three_sides() {
 }
 
 #[test]
+fn a_drawn_link_has_two_ends() {
+    let cut = Kind::Links(of("random(1)"), of("random(1)"), false, Disturbance::Cut);
+    let cuts = trace(plain(5), vec![again(cut, constant(1), None)], at(1_000));
+    let mut pairs = BTreeSet::new();
+    for timed in &cuts {
+        let Action::Disturb { from, to, .. } = &timed.action else { panic!("{timed:?}") };
+        assert_ne!(from, to);
+        pairs.insert((from.clone(), to.clone()));
+    }
+    assert_eq!(pairs.len(), 20, "every pair of five nodes, and nothing else: {pairs:?}");
+}
+
+#[test]
 fn what_is_due_at_one_moment_strikes_in_the_order_of_the_list() {
     let crash = Action::Crash { node: NodeId(0), loss: Loss::Nothing };
     let list = vec![

@@ -5,7 +5,7 @@
 //! (6.2), stickiness (4.2.3) and leases (6.4.1). Under partial partitions it takes the first three together.
 //!
 //! Time is cut into terms; a node votes once in each, and a majority of votes makes a leader. Term and vote are on
-//! disk before anything is said that rests on them: every promise goes through [`Raft::promise`].
+//! disk before anything is said that rests on them: every promise goes through one method, `promise`.
 //!
 //! The log of Raft comes later. Its place is kept: requests carry the [`Position`] of the candidate's last entry,
 //! and a voter refuses who is behind itself (5.4.1).

@@ -158,12 +158,12 @@ impl<P: Subject> Entry for Registered<P> {
     }
 }
 
-/// Settings in one line, as a scenario would write them.
+/// Settings as a scenario would write them, one per line.
 fn written<S: Setting>(settings: &S) -> String {
     match settings.write() {
         Some(Value::Table(table)) => {
             let pairs = table.entries().iter().map(|entry| format!("{} = {}", entry.key, entry.node.value));
-            pairs.collect::<Vec<_>>().join(", ")
+            pairs.collect::<Vec<_>>().join("\n")
         }
         other => other.map_or_else(String::new, |value| value.to_string()),
     }

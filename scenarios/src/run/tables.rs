@@ -232,8 +232,7 @@ fn about(experiment: &Experiment) -> Vec<reports::About> {
     add(Section::Setup, "protocols", protocols.join(", "));
     for protocol in &protocols {
         let own = experiment.points.iter().filter(|point| point.scenario.protocol.as_str() == *protocol);
-        let parameters = distinct(own, |point| point.ready.parameters().to_owned());
-        add(Section::Setup, &format!("parameters of {protocol}"), parameters);
+        add(Section::Setup, &format!("parameters of {protocol}"), parameters(own));
     }
     add(
         Section::Setup,
@@ -300,6 +299,24 @@ fn distinct<'a>(points: impl IntoIterator<Item = &'a Point>, what: impl Fn(&Poin
         }
     }
     all.join(" / ")
+}
+
+/// Every parameter, with all values that the sweep gives it.
+fn parameters<'a>(points: impl IntoIterator<Item = &'a Point>) -> String {
+    let mut all: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (key, value) in points.into_iter().flat_map(|point| settings(point.ready.parameters())) {
+        match all.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, values)) if values.contains(&value) => {}
+            Some((_, values)) => values.push(value),
+            None => all.push((key, vec![value])),
+        }
+    }
+    let one = |(key, values): &(&str, Vec<&str>)| format!("{key} = {}", values.join(" / "));
+    all.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn settings(lines: &str) -> impl Iterator<Item = (&str, &str)> {
+    lines.lines().map(|line| line.split_once(" = ").unwrap_or((line, "")))
 }
 
 fn network(scenario: &crate::scenario::Scenario) -> String {

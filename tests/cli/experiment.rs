@@ -220,6 +220,71 @@ fn a_violation_is_told_with_its_seed_and_can_be_seen_again() {
     assert_eq!((flawed("< 3"), flawed(">= 0")), (0, 1));
 }
 
+const CASES: &str = r#"
+[run]
+duration = "22s"
+seeds = 2
+
+[cluster]
+nodes = 3
+
+[[sweep]]
+key = "protocol"
+values = ["raft", "ring"]
+
+[[sweep]]
+name = "cut"
+cases = [
+    { label = "one link", set.fault = [{ kind = "cut", at = "2s", from = "0", to = "2" }] },
+    { label = "1e3", set.fault = [{ kind = "cut", at = "2s", from = "0", to = "1+2" }] },
+    { label = "it's; \"odd\"", set.fault = [{ kind = "partition", at = "2s", sides = ["0"] }] },
+]
+
+[[check]]
+check = "one-leader-per-term"
+only = { protocol = "raft" }
+protocol = ["raft"]
+
+[[table]]
+name = "outcomes"
+rows = "cut"
+columns = "protocol"
+cell = "outcome"
+expected = { 1e3 = { raft = "nonsense" } }
+"#;
+
+#[test]
+fn a_case_is_chosen_by_its_label_however_odd() {
+    let bed = Bed::new("cases");
+    bed.write("our cases.toml", CASES);
+    let told = bed.seedbed(["run", "our cases.toml", "--out", "out"]);
+    assert_eq!(told.code, 1, "{told:?}");
+    let violations = bed.table("out/violations.csv");
+    assert_eq!(violations.len(), 1, "{violations:?}");
+    assert_eq!(violations[0].get("check"), "outcomes as expected");
+    assert!(violations[0].get("message").starts_with("1e3, raft: expected nonsense, saw "));
+    let command = "seedbed replay 'our cases.toml' --seed 0 --set protocol=raft --set 'cut=\"1e3\"' --log -";
+    assert_eq!(violations[0].get("command"), command);
+    for run in bed.table("out/runs.csv").iter().filter(|run| run.get("seed") == "1") {
+        let label = run.get("cut");
+        // As a person says it, or in quotes, where that is needed.
+        let quoted = label.replace('"', "\\\"");
+        for said in [format!("cut={label}"), format!("cut=\"{quoted}\"")] {
+            let protocol = format!("protocol={}", run.get("protocol"));
+            let told =
+                bed.seedbed(["replay", "our cases.toml", "--seed", "1", "--set", &said, "--set", &protocol]);
+            assert_eq!(told.code, 0, "{said}: {}", told.err);
+            assert!(told.out.starts_with(&format!("digest {}\n", run.get("digest"))), "{said}");
+        }
+    }
+    // What is left out of the sweep is no violation; the last of two choices counts.
+    let sets = ["--set", "cut=1e3", "--set", "cut=one link"];
+    assert_eq!(bed.seedbed(["run", "our cases.toml", "--out", "one"].into_iter().chain(sets)).code, 0);
+    let told = bed.seedbed(["run", "our cases.toml", "--set", "cut=two links"]);
+    assert_eq!(told.code, 2);
+    assert!(told.err.contains("unknown case `two links`") && told.err.contains("--set:1:5"), "{}", told.err);
+}
+
 #[test]
 fn a_run_without_an_end_is_ended() {
     let bed = Bed::new("endless");

@@ -209,7 +209,7 @@ fn a_wrong_argument_is_explained() {
         ("run small.toml --seeds 5..5", "no seed in it"),
         ("run small.toml --seeds 9..3", "no seed in it"),
         ("run small.toml --seeds 18446744073709551615", "more than 1000000 seeds"),
-        ("run small.toml --seeds 1000000", "expected at most 2000000 runs"),
+        ("run small.toml --seeds 1000000", "expected at most 1000000 runs"),
         ("run small.toml --seeds five", "`five` is no whole number"),
         ("run small.toml --jobs 0", "--jobs"),
         ("run small.toml --set run.seedz=5", "did you mean `seeds`?"),

@@ -128,22 +128,23 @@ impl Axis {
         self.steps().into_iter().map(|step| step.label).collect()
     }
 
-    /// Leaves one value only: the case of this label, or any value of its key.
+    /// Leaves one value only: the case of this label, as it was said or as it was read, or any value of its key.
     ///
     /// # Errors
     /// If there is no such case.
-    pub fn narrow(&mut self, value: Node) -> Result<(), Problem> {
+    pub fn narrow(&mut self, said: &str, value: Node) -> Result<(), Problem> {
         let wanted = label(&value.value);
         let Some(cases) = &mut self.cases else {
             self.range = None;
             self.values = Some(Spanned { span: value.span, value: vec![value] });
             return Ok(());
         };
-        match cases.iter().position(|case| case.label == wanted) {
+        let is_wanted = |case: &Case| case.label == said.trim() || case.label == wanted;
+        match cases.iter().position(is_wanted) {
             Some(place) => cases.value = vec![cases.value.swap_remove(place)],
             None => {
                 let labels = cases.iter().map(|case| case.label.as_str());
-                return Err(Problem::unknown(value.span, "case", &wanted, labels));
+                return Err(Problem::unknown(value.span, "case", said.trim(), labels));
             }
         }
         Ok(())
@@ -290,7 +291,7 @@ mod tests {
                 let mut document = Document::parse("file.toml", "").unwrap();
                 let value = document.argument(axis.name(), &point.arguments[0].1).unwrap();
                 let mut narrowed = axis.clone();
-                narrowed.narrow(value).unwrap();
+                narrowed.narrow(&point.arguments[0].1, value).unwrap();
                 let again = expand(&[narrowed]).unwrap();
                 let values =
                     |point: &Point| point.overlay.iter().map(|(_, n)| n.value.clone()).collect::<Vec<_>>();
@@ -298,7 +299,8 @@ mod tests {
                 assert_eq!(again[0].labels, point.labels);
             }
         }
-        let problem = axes[1].clone().narrow(Node::unwritten(Value::Text("dd".into()))).unwrap_err();
+        let said = |text: &str| axes[1].clone().narrow(text, Node::unwritten(Value::Text(text.into())));
+        let problem = said("dd").unwrap_err();
         assert_eq!(problem.to_string(), "unknown case `dd`: expected one of `1e3`, `d`; did you mean `d`?");
     }
 

@@ -37,6 +37,10 @@ const THERE: u64 = 1;
 const BACK: u64 = 2;
 const LOST_THERE: u64 = 3;
 const LOST_BACK: u64 = 4;
+/// The shortest time for which a client thinks: one that asks at once, and is answered at once, would stop the world's
+/// clock. After a failure it is longer: nobody hammers at a door that is closed.
+const PAUSE: Duration = Duration::from_micros(1);
+const PAUSE_FAILED: Duration = Duration::from_millis(1);
 /// Not a node: whose dice clients throw.
 const CLIENTS: NodeId = NodeId(u32::MAX);
 
@@ -80,7 +84,7 @@ impl Clients {
             self.deadlines.pop_first();
             if let Some(waiting) = self.waiting.remove(&id) {
                 self.failed += 1;
-                self.think(world.keys(), waiting.client, id, now);
+                self.think(world.keys(), waiting.client, id, now, PAUSE_FAILED);
             }
         }
         while let Some(&(at, client)) = self.arrivals.first()
@@ -128,7 +132,7 @@ impl Clients {
             Answer::Done => {
                 self.answered += 1;
                 self.latencies.push(at.since(waiting.since).as_millis_f64());
-                self.settle(keys, id.0, at);
+                self.settle(keys, id.0, at, PAUSE);
             }
         }
     }
@@ -146,23 +150,22 @@ impl Clients {
 
     /// A command has failed, unless its client has given up before.
     fn fail(&mut self, keys: &Keys, id: u64, at: Time) {
-        self.failed += u64::from(self.settle(keys, id, at));
+        self.failed += u64::from(self.settle(keys, id, at, PAUSE_FAILED));
     }
 
     /// Its client waits no longer for a command; false if it did not wait.
-    fn settle(&mut self, keys: &Keys, id: u64, at: Time) -> bool {
+    fn settle(&mut self, keys: &Keys, id: u64, at: Time, least: Duration) -> bool {
         let Some(waiting) = self.waiting.remove(&id) else { return false };
         self.deadlines.remove(&(waiting.since + self.plan.timeout, id));
-        self.think(keys, waiting.client, id, at);
+        self.think(keys, waiting.client, id, at, least);
         true
     }
 
     /// A client that waited for its answer thinks, and asks again.
-    fn think(&mut self, keys: &Keys, client: u64, id: u64, at: Time) {
+    fn think(&mut self, keys: &Keys, client: u64, id: u64, at: Time, least: Duration) {
         if let ArrivalPlan::Closed(_, think) = &self.plan.arrivals {
-            // Never at once: a client that does not think would stop the world's clock.
-            let pause = draw(keys, think, id, ARRIVAL).as_nanos().max(1);
-            self.arrive(at + Duration::from_nanos(pause), client);
+            let pause = draw(keys, think, id, ARRIVAL).max(least);
+            self.arrive(at + pause, client);
         }
     }
 

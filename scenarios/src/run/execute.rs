@@ -35,6 +35,8 @@ pub struct Outcome {
     pub broken: Vec<Broken>,
     /// The faults that struck.
     pub faults: Vec<Timed>,
+    /// When everything was healed, if it was.
+    pub healed: Option<Time>,
     /// When the run was over.
     pub end: Time,
     /// Why it came to no proper end, if it did not.
@@ -90,7 +92,7 @@ impl<P: Subject> Prepared<P> {
             findings: Findings::default(),
             clients: self.plan.clients.as_ref().map(|plan| Clients::new(plan, &keys)),
         };
-        Run { prepared: self, world, observer, broken: Vec::new(), events: 0, failure: None }
+        Run { prepared: self, world, observer, broken: Vec::new(), events: 0, healed: None, failure: None }
     }
 }
 
@@ -128,6 +130,7 @@ struct Run<'a, P: Subject> {
     broken: Vec<Broken>,
     /// Events, faults and acts of clients so far.
     events: u64,
+    healed: Option<Time>,
     failure: Option<Failure>,
 }
 
@@ -157,6 +160,7 @@ impl<P: Subject> Run<'_, P> {
         let healing = Time::ZERO + plan.duration;
         self.until(healing, log, &mut |run| run.check_always(&mut always));
         if !plan.heal.is_zero() && self.failure.is_none() {
+            self.healed = Some(healing);
             self.world.heal(&mut (&mut self.observer, &mut *log));
             self.observer.observe(Observation::Healed, &self.world);
             let mut check = |run: &mut Self| {
@@ -262,6 +266,7 @@ impl<P: Subject> Run<'_, P> {
             digest: if is_sound { self.world.digest() } else { self.world.history_digest() },
             broken: self.broken,
             faults: self.world.fault_trace().to_vec(),
+            healed: self.healed,
             end: self.world.now(),
             failure: self.failure,
             findings,

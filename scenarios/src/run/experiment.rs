@@ -11,13 +11,17 @@ use super::execute::{Broken, Options, Outcome};
 use super::failure::{Failure, Owed};
 use super::metrics::{Column, figure};
 use super::plan::{Experiment, Point};
-use super::{tables, timeline};
+use super::tables;
+use super::timeline::Timeline;
 use crate::scenario::{Expect, Rule};
 
 /// The most values of one metric that are kept of one run: of more, every second, third, ... is kept. Fewer, where all
 /// runs together would come to more than the second number.
 const SAMPLES_MAX: usize = 10_000;
 const SAMPLES_ALL_MAX: usize = 8_000_000;
+/// The same for the stretches and faults of timelines.
+const ROWS_MAX: usize = 20_000;
+const ROWS_ALL_MAX: usize = 400_000;
 
 /// One run to be done.
 #[derive(Clone, Copy, Debug)]
@@ -192,7 +196,6 @@ fn row(
 ) -> Row {
     let point = &experiment.points[job.point];
     let (index, seed) = (job.point as u32, job.seed);
-    let cluster = &point.scenario.cluster;
     let must_hold = |broken: &&Broken| point.checks[broken.rule].expect == Expect::Holds;
     let mut violated: Vec<String> =
         broken.iter().filter(must_hold).map(|broken| point.checks[broken.rule].label.clone()).collect();
@@ -220,6 +223,8 @@ fn row(
     );
     // A timeline shows one run of each point: the first.
     let is_first = seed == experiment.seeds.start;
+    let rows_max = if is_first { (ROWS_ALL_MAX / experiment.points.len()).clamp(1, ROWS_MAX) } else { 0 };
+    let timeline = Timeline { point: index, seed, cluster: &point.scenario.cluster, rows_max };
     let kept = samples_max(experiment);
     let samples = outcome.findings.samples.iter().flat_map(|(metric, values)| {
         let step = values.len().div_ceil(kept).max(1);
@@ -232,8 +237,8 @@ fn row(
     });
     Row {
         samples: samples.collect(),
-        spans: if is_first { timeline::spans(index, seed, cluster, &outcome) } else { Vec::new() },
-        faults: if is_first { timeline::faults(index, seed, cluster, &outcome) } else { Vec::new() },
+        spans: timeline.spans(&outcome),
+        faults: timeline.faults(&outcome),
         run: reports::Run {
             point: index,
             keys: point.labels.iter().map(|(_, label)| label.clone()).collect(),

@@ -192,8 +192,8 @@ fn assign(document: &mut Document, sets: &[(String, String)]) -> Result<(Vec<Axi
     let mut axes: Vec<Axis> = part(document, "sweep")?.unwrap_or_default();
     for axis in &mut axes {
         if let Some((key, value)) = chosen.iter().rfind(|(key, _)| axis.is_meant(key)) {
-            let value = document.argument(key, value)?;
-            axis.narrow(value).map_err(|problem| document.report(problem.into()))?;
+            let node = document.argument(key, value)?;
+            axis.narrow(value, node).map_err(|problem| document.report(problem.into()))?;
         }
     }
     Ok((axes, plain.into_iter().cloned().collect()))
@@ -233,7 +233,7 @@ fn seeds(
 }
 
 /// The most runs of an experiment: what they came to is kept until all are done.
-const RUNS_MAX: u64 = 2_000_000;
+const RUNS_MAX: u64 = 1_000_000;
 
 fn make(
     scenario: Scenario,

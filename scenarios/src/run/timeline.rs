@@ -10,21 +10,77 @@ use super::execute::Outcome;
 use super::experiment::seconds;
 use crate::scenario::Cluster;
 
-/// The most stretches and faults of a run that are kept.
-const ROWS_MAX: usize = 20_000;
+/// The timeline of one run.
+pub(super) struct Timeline<'a> {
+    pub(super) point: u32,
+    pub(super) seed: u64,
+    pub(super) cluster: &'a Cluster,
+    /// The most stretches, and the most faults, that are kept.
+    pub(super) rows_max: usize,
+}
 
-pub(super) fn spans(point: u32, seed: u64, cluster: &Cluster, outcome: &Outcome) -> Vec<reports::Span> {
-    let spans = outcome.findings.spans.iter().take(ROWS_MAX);
-    spans
-        .map(|span| reports::Span {
-            point,
-            seed,
-            lane: cluster.name(span.node),
-            state: span.state.into(),
-            from_s: seconds(span.from),
-            to_s: seconds(span.to),
-        })
-        .collect()
+impl Timeline<'_> {
+    pub(super) fn spans(&self, outcome: &Outcome) -> Vec<reports::Span> {
+        let spans = outcome.findings.spans.iter().take(self.rows_max);
+        spans
+            .map(|span| reports::Span {
+                point: self.point,
+                seed: self.seed,
+                lane: self.cluster.name(span.node),
+                state: span.state.into(),
+                from_s: seconds(span.from),
+                to_s: seconds(span.to),
+            })
+            .collect()
+    }
+
+    pub(super) fn faults(&self, outcome: &Outcome) -> Vec<reports::Fault> {
+        let mut rows: Vec<reports::Fault> = Vec::new();
+        let mut open: BTreeMap<Open, Vec<usize>> = BTreeMap::new();
+        // Whatever still lasts is healed then.
+        let end = seconds(outcome.healed.unwrap_or(outcome.end));
+        for timed in outcome.faults.iter().take(self.rows_max) {
+            let at = seconds(timed.at);
+            let (begins, ends) = meaning(&timed.action);
+            for row in ends.and_then(|ends| open.remove(&ends)).into_iter().flatten() {
+                rows[row].to_s = at;
+            }
+            let is_end_only = begins.is_none() && ends.is_some();
+            if is_end_only {
+                continue;
+            }
+            let until = match (&timed.action, begins) {
+                (Action::DiskStall { lasts, .. }, _) => (at + lasts.as_secs_f64()).min(end),
+                (_, Some(_)) => end,
+                _ => at,
+            };
+            if let Some(begins) = begins {
+                open.entry(begins).or_default().push(rows.len());
+            }
+            rows.push(reports::Fault {
+                point: self.point,
+                seed: self.seed,
+                kind: timed.action.kind().into(),
+                target: self.target(&timed.action),
+                from_s: at,
+                to_s: until,
+            });
+        }
+        rows
+    }
+
+    fn target(&self, action: &Action) -> String {
+        match action {
+            Action::Disturb { from, to, .. } => format!("{} to {}", self.names(from), self.names(to)),
+            action => action.node().map_or_else(String::new, |node| self.cluster.name(node)),
+        }
+    }
+
+    fn names(&self, nodes: &[NodeId]) -> String {
+        let shown: Vec<String> = nodes.iter().take(5).map(|node| self.cluster.name(*node)).collect();
+        let more = if nodes.len() > 5 { format!("+{}", nodes.len() - 5) } else { String::new() };
+        format!("{}{more}", shown.join("+"))
+    }
 }
 
 /// What a fault that lasts is known by until it ends.
@@ -35,44 +91,6 @@ enum Open {
     Links(u64),
     Full(NodeId),
     Drift(NodeId),
-}
-
-pub(super) fn faults(point: u32, seed: u64, cluster: &Cluster, outcome: &Outcome) -> Vec<reports::Fault> {
-    let mut rows: Vec<reports::Fault> = Vec::new();
-    let mut open: BTreeMap<Open, Vec<usize>> = BTreeMap::new();
-    let end = seconds(outcome.end);
-    for timed in outcome.faults.iter().take(ROWS_MAX) {
-        let at = seconds(timed.at);
-        let (begins, ends) = meaning(&timed.action);
-        for row in ends.and_then(|ends| open.remove(&ends)).into_iter().flatten() {
-            rows[row].to_s = at;
-        }
-        let is_end_only = begins.is_none() && ends.is_some();
-        if is_end_only {
-            continue;
-        }
-        let until = match (&timed.action, begins) {
-            (Action::DiskStall { lasts, .. }, _) => (at + lasts.as_secs_f64()).min(end),
-            (_, Some(_)) => end,
-            _ => at,
-        };
-        if let Some(begins) = begins {
-            open.entry(begins).or_default().push(rows.len());
-        }
-        let target = match &timed.action {
-            Action::Disturb { from, to, .. } => format!("{} to {}", names(cluster, from), names(cluster, to)),
-            action => action.node().map_or_else(String::new, |node| cluster.name(node)),
-        };
-        rows.push(reports::Fault {
-            point,
-            seed,
-            kind: timed.action.kind().into(),
-            target,
-            from_s: at,
-            to_s: until,
-        });
-    }
-    rows
 }
 
 /// What an action begins and what it ends.
@@ -95,12 +113,6 @@ fn meaning(action: &Action) -> (Option<Open>, Option<Open>) {
     }
 }
 
-fn names(cluster: &Cluster, nodes: &[NodeId]) -> String {
-    let shown: Vec<String> = nodes.iter().take(5).map(|node| cluster.name(*node)).collect();
-    let more = if nodes.len() > 5 { format!("+{}", nodes.len() - 5) } else { String::new() };
-    format!("{}{more}", shown.join("+"))
-}
-
 #[cfg(test)]
 mod tests {
     use seedbed_sim::Loss;
@@ -111,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_lasts_until_it_is_ended_or_the_run_is_over() {
+    fn a_fault_lasts_until_it_is_ended_or_healed_or_the_run_is_over() {
         let at = |secs: u64| Time(secs * 1_000_000_000);
         let timed = |secs, action| Timed { at: at(secs), action };
         let crash = |node| Action::Crash { node: NodeId(node), loss: Loss::Unsynced };
@@ -125,11 +137,15 @@ mod tests {
             end: at(10),
             ..Outcome::default()
         };
-        let lasted: Vec<_> = faults(0, 0, &Cluster::default(), &outcome)
-            .into_iter()
-            .map(|row| (row.kind, row.from_s, row.to_s))
-            .collect();
-        let expected = [("crash", 1.0, 3.0), ("crash", 2.0, 10.0), ("clock-jump", 4.0, 4.0)];
-        assert_eq!(lasted, expected.map(|(kind, from, to)| (kind.to_owned(), from, to)));
+        let lasted = |outcome: &Outcome| -> Vec<_> {
+            let timeline = Timeline { point: 0, seed: 0, cluster: &Cluster::default(), rows_max: 100 };
+            timeline.faults(outcome).into_iter().map(|row| (row.kind, row.from_s, row.to_s)).collect()
+        };
+        let expected = |end| {
+            let kinds = [("crash", 1.0, 3.0), ("crash", 2.0, end), ("clock-jump", 4.0, 4.0)];
+            kinds.map(|(kind, from, to)| (kind.to_owned(), from, to))
+        };
+        assert_eq!(lasted(&outcome), expected(10.0));
+        assert_eq!(lasted(&Outcome { healed: Some(at(8)), ..outcome }), expected(8.0));
     }
 }

@@ -6,4 +6,5 @@ mod catalogue;
 mod counts;
 mod planted;
 mod properties;
+mod split;
 mod storms;

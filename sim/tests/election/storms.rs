@@ -8,16 +8,16 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use seedbed_core::contract::{Duration, NodeId, Time};
-use seedbed_core::election::Class;
+use seedbed_core::contract::{CommandId, Duration, NodeId, Observation, Probe, Time};
 use seedbed_core::election::bully::{self, Bully, Detection};
 use seedbed_core::election::raft::{self, Raft};
 use seedbed_core::election::ring::{self, Order, Ring};
+use seedbed_core::election::{Class, Command, Notice};
 use seedbed_sim::fault::{Action, Schedule, Timed};
 use seedbed_sim::network::{Link, Network};
 use seedbed_sim::{Loss, Setup};
 
-use crate::bench::{Bench, Subjected, at, cut, ms, secs, uniform};
+use crate::bench::{Bench, Subjected, at, cut, ms, secs, setup, uniform};
 
 /// How long a world runs. A storm is over as soon as it is seen.
 const LENGTH: u64 = 10;
@@ -174,5 +174,24 @@ fn a_ring_with_impatient_hops_is_quiet_and_elects() {
         assert_eq!(bench.leaders(), [4], "seed {seed}");
         assert!(bench.has_one_leader(), "seed {seed}");
         assert_eq!(bench.finish().violated, BTreeMap::new(), "seed {seed}");
+    }
+}
+
+/// The check itself: a node that campaigns again at once is found, one that was told to is not.
+#[test]
+fn campaigns_that_follow_each_other_too_closely_are_found() {
+    let told = Command::Campaign;
+    for (is_told, found) in [(false, 1), (true, 0)] {
+        let mut bench: Bench<Ring> = Bench::new(&ring::Parameters::default(), setup(3, 1));
+        bench.run_for(ms(10));
+        let Bench { world, eyes } = &mut bench;
+        if is_told {
+            let (node, id) = (NodeId(0), CommandId(0));
+            eyes.probe.observe(Observation::Command { node, id, command: &told }, world, &mut eyes.findings);
+        }
+        let notice = Notice::Campaigning { term: 0 };
+        let again = Observation::Notice { node: NodeId(0), notice: &notice };
+        eyes.probe.observe(again, world, &mut eyes.findings);
+        assert_eq!(bench.finish().violated.get("bounded-messages").copied().unwrap_or(0), found);
     }
 }

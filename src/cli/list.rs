@@ -110,6 +110,7 @@ fn metrics(metrics: &[Metric]) -> String {
         Yield::Number => metric.unit.to_owned(),
         Yield::Samples => format!("{}, many per run", metric.unit),
         Yield::Word => "word".to_owned(),
+        Yield::Series => "over time".to_owned(),
     };
     aligned(metrics.iter().map(|metric| (metric.name.to_owned(), kind(metric), metric.about)))
 }
@@ -126,8 +127,8 @@ fn aligned<'a>(rows: impl Iterator<Item = (String, String, &'a str)>) -> String 
     ];
     rows.iter()
         .map(|(name, kind, about)| {
-            let row = format!("{name:<0$}  {kind:<1$}  {about}", widths[0], widths[1]);
-            format!("{}\n", row.trim_end())
+            let kind = if widths[1] == 0 { String::new() } else { format!("{kind:<0$}  ", widths[1]) };
+            format!("{}\n", format!("{name:<0$}  {kind}{about}", widths[0]).trim_end())
         })
         .collect()
 }

@@ -104,6 +104,8 @@ pub struct Findings {
     pub words: BTreeMap<&'static str, String>,
     /// Many numbers per run, by metric.
     pub samples: BTreeMap<&'static str, Vec<f64>>,
+    /// Numbers that change over time, by metric: each change with its moment.
+    pub series: BTreeMap<&'static str, Vec<(Time, f64)>>,
     /// What each node was, and when.
     pub spans: Vec<Span>,
     /// Broken promises: of each check the first ten.
@@ -114,6 +116,8 @@ pub struct Findings {
 
 /// How many violations of one check are kept with their message.
 const VIOLATIONS_MAX: u64 = 10;
+
+const SERIES_MAX: usize = 100_000;
 
 /// A stretch of a timeline.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -158,6 +162,15 @@ impl Findings {
     /// Adds one value to a metric with many per run.
     pub fn sample(&mut self, metric: &'static str, value: f64) {
         self.samples.entry(metric).or_default().push(value);
+    }
+
+    /// Says that a number that changes over time has this value from now on; of each metric the first hundred
+    /// thousand changes are kept.
+    pub fn series(&mut self, metric: &'static str, at: Time, value: f64) {
+        let changes = self.series.entry(metric).or_default();
+        if changes.len() < SERIES_MAX {
+            changes.push((at, value));
+        }
     }
 
     /// Adds a stretch to the timeline, unless it is empty.

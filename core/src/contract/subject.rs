@@ -95,6 +95,8 @@ pub enum Yield {
     Samples,
     /// One word: [`Findings::word`](super::Findings::word).
     Word,
+    /// A number that changes over time: [`Findings::series`](super::Findings::series).
+    Series,
 }
 
 /// A figure that a run yields.
@@ -121,6 +123,12 @@ impl Metric {
     #[must_use]
     pub const fn samples(name: &'static str, unit: &'static str, about: &'static str) -> Self {
         Self { name, unit, about, yields: Yield::Samples }
+    }
+
+    /// A number that changes over time; charts show it for one run.
+    #[must_use]
+    pub const fn series(name: &'static str, unit: &'static str, about: &'static str) -> Self {
+        Self { name, unit, about, yields: Yield::Series }
     }
 
     /// One word per run.

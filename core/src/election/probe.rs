@@ -29,6 +29,7 @@ pub const METRICS: &[Metric] = &[
     Metric::number("leader_changes", "", "times that a node began to lead, the first aside"),
     Metric::number("messages", "", "election messages sent, answers included"),
     Metric::number("heartbeats", "", "heartbeats, pings and their answers sent"),
+    Metric::series("leaders", "", "nodes that believe to lead"),
     Metric::word(
         "outcome",
         "after the first cut: stable (the leader stayed), live (settled on one in the first half), stuck (none that \
@@ -83,6 +84,7 @@ pub struct ElectionProbe<P> {
     first_leader: Option<Time>,
     unavailable: Stretches,
     split_brain: Stretches,
+    leaders: u32,
     trial: Option<Trial>,
     protocol: PhantomData<fn() -> P>,
 }
@@ -136,6 +138,7 @@ impl<P: Elector> Probe<P> for ElectionProbe<P> {
             first_leader: None,
             unavailable: Stretches::default(),
             split_brain: Stretches::default(),
+            leaders: 0,
             trial: None,
             protocol: PhantomData,
         }
@@ -318,6 +321,10 @@ impl<P: Elector> ElectionProbe<P> {
             if followers.count() > view.nodes() as usize / 2 {
                 effective = effective.max(Some((leader.term(), node)));
             }
+        }
+        if leaders != self.leaders {
+            self.leaders = leaders;
+            findings.series("leaders", now, f64::from(leaders));
         }
         self.split_brain.mark(leaders > 1, "split_brain_ms", now, findings);
         let effective = effective.map(|(term, node)| (node, term));

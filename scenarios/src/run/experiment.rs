@@ -57,6 +57,7 @@ pub(super) struct Row {
     pub(super) run: reports::Run,
     pub(super) samples: Vec<reports::Sample>,
     pub(super) spans: Vec<reports::Span>,
+    pub(super) series: Vec<reports::Series>,
     pub(super) faults: Vec<reports::Fault>,
     pub(super) violations: Vec<reports::Violation>,
     /// For each rule of the point whether it held; none if it is not meant for the point.
@@ -238,6 +239,7 @@ fn row(
     Row {
         samples: samples.collect(),
         spans: timeline.spans(&outcome),
+        series: timeline.series(&outcome),
         faults: timeline.faults(&outcome),
         run: reports::Run {
             point: index,

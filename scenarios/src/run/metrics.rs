@@ -12,6 +12,8 @@ pub(super) enum Column {
     Number(Metric),
     Samples(Metric),
     Word(Metric),
+    /// Not in `runs.csv`, but in `series.csv`.
+    Series(Metric),
 }
 
 /// What every run yields.
@@ -43,6 +45,7 @@ pub(super) fn columns(entry: &dyn Entry, has_clients: bool) -> Vec<Column> {
             Yield::Number => Column::Number(*metric),
             Yield::Samples => Column::Samples(*metric),
             Yield::Word => Column::Word(*metric),
+            Yield::Series => Column::Series(*metric),
         })
         .collect()
 }
@@ -60,7 +63,9 @@ pub(super) fn row(metric: &Metric, is_sample: bool) -> reports::Column {
 impl Column {
     pub(super) const fn metric(&self) -> &Metric {
         match self {
-            Self::Number(metric) | Self::Samples(metric) | Self::Word(metric) => metric,
+            Self::Number(metric) | Self::Samples(metric) | Self::Word(metric) | Self::Series(metric) => {
+                metric
+            }
         }
     }
 
@@ -74,6 +79,7 @@ impl Column {
                 let figures = reports::sample_columns(&described);
                 std::iter::once(described).chain(figures).collect()
             }
+            Self::Series(_) => Vec::new(),
         }
     }
 
@@ -98,6 +104,7 @@ impl Column {
                 let samples = outcome.findings.samples.get(name);
                 reports::sample_values(samples.map_or(&[], Vec::as_slice)).to_vec()
             }
+            Self::Series(_) => Vec::new(),
         }
     }
 }

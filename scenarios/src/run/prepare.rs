@@ -396,7 +396,7 @@ pub(super) fn figures(columns: &[Column]) -> Vec<String> {
                     sample_columns(&metrics::row(metric, true)).into_iter().map(|column| column.name),
                 );
             }
-            Column::Word(_) => {}
+            Column::Word(_) | Column::Series(_) => {}
         }
     }
     names

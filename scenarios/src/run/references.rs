@@ -25,6 +25,8 @@ struct Names<'a> {
     numbers: Vec<&'a str>,
     /// Metrics with words.
     words: Vec<&'a str>,
+    /// Metrics that change over time.
+    series: Vec<&'a str>,
     problems: Problems,
 }
 
@@ -40,13 +42,14 @@ pub(super) fn check(
     let names = |wanted: fn(&Column) -> bool| -> Vec<&'static str> {
         columns.iter().filter(|column| wanted(column)).map(|column| column.metric().name).collect()
     };
-    let mut numbers = names(|column| !matches!(column, Column::Word(_))).to_vec();
+    let mut numbers = names(|column| matches!(column, Column::Number(_) | Column::Samples(_)));
     numbers.extend(figures.iter().map(String::as_str).filter(|figure| figure.contains('.')));
     let mut names = Names {
         axes: axes.iter().map(Axis::name).collect(),
         labels,
         numbers,
         words: names(|column| matches!(column, Column::Word(_))),
+        series: names(|column| matches!(column, Column::Series(_))),
         problems: Problems::default(),
     };
     for axis in axes {
@@ -65,6 +68,9 @@ pub(super) fn check(
     scenario.check.iter().for_each(|check| names.check(check, registry));
     if names.problems.is_empty() { Ok(()) } else { Err(names.problems) }
 }
+
+/// What stands along x in a chart of a series.
+const TIME: &str = "t_s";
 
 impl Names<'_> {
     fn known(&mut self, name: &Spanned<String>, what: &str, all: &[&str]) {
@@ -101,11 +107,12 @@ impl Names<'_> {
     }
 
     fn chart(&mut self, chart: &ChartSpec) {
-        if chart.kind != Kind::Timeline {
+        let is_over_time = chart.kind == Kind::Line && chart.x.as_ref().is_some_and(|x| x.as_str() == TIME);
+        if chart.kind != Kind::Timeline && !is_over_time {
             chart.x.iter().for_each(|x| self.axis(x));
         }
         chart.group.iter().for_each(|group| self.axis(group));
-        let numbers = self.numbers.clone();
+        let numbers = if is_over_time { self.series.clone() } else { self.numbers.clone() };
         chart.y.iter().chain(&chart.reference).for_each(|name| self.known(name, "metric", &numbers));
         for (axis, label) in &chart.only {
             self.label(axis, label);

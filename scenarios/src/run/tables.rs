@@ -28,6 +28,7 @@ pub(super) fn assemble(experiment: &Experiment, rows: Vec<Row>) -> Results {
         tables.runs.push(row.run);
         tables.samples.extend(row.samples);
         tables.spans.extend(row.spans);
+        tables.series.extend(row.series);
         tables.faults.extend(row.faults);
         tables.violations.extend(row.violations);
     }

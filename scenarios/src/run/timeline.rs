@@ -34,6 +34,30 @@ impl Timeline<'_> {
             .collect()
     }
 
+    /// How numbers change over time; each keeps its last value until the end.
+    pub(super) fn series(&self, outcome: &Outcome) -> Vec<reports::Series> {
+        let row = |name: &str, at, value| reports::Series {
+            point: self.point,
+            seed: self.seed,
+            name: name.into(),
+            t_s: seconds(at),
+            value,
+        };
+        let mut rows = Vec::new();
+        for (name, changes) in &outcome.findings.series {
+            let finite = changes.iter().filter(|(_, value)| value.is_finite()).take(self.rows_max);
+            let mut last = None;
+            for &(at, value) in finite {
+                // A step, not a slope: the value before lasts until now.
+                rows.extend(last.map(|last| row(name, at, last)));
+                rows.push(row(name, at, value));
+                last = Some(value);
+            }
+            rows.extend(last.map(|last| row(name, outcome.end, last)));
+        }
+        rows
+    }
+
     pub(super) fn faults(&self, outcome: &Outcome) -> Vec<reports::Fault> {
         let mut rows: Vec<reports::Fault> = Vec::new();
         let mut open: BTreeMap<Open, Vec<usize>> = BTreeMap::new();

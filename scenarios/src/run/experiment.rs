@@ -239,7 +239,7 @@ fn row(
     Row {
         samples: samples.collect(),
         spans: timeline.spans(&outcome),
-        series: timeline.series(&outcome),
+        series: timeline.series(&outcome, kept),
         faults: timeline.faults(&outcome),
         run: reports::Run {
             point: index,

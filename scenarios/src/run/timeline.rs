@@ -34,26 +34,19 @@ impl Timeline<'_> {
             .collect()
     }
 
-    /// How numbers change over time; each keeps its last value until the end.
-    pub(super) fn series(&self, outcome: &Outcome) -> Vec<reports::Series> {
-        let row = |name: &str, at, value| reports::Series {
-            point: self.point,
-            seed: self.seed,
-            name: name.into(),
-            t_s: seconds(at),
-            value,
-        };
+    /// How numbers change over time: of more than `changes_max` changes every second, third, ... is kept.
+    pub(super) fn series(&self, outcome: &Outcome, changes_max: usize) -> Vec<reports::Series> {
         let mut rows = Vec::new();
         for (name, changes) in &outcome.findings.series {
-            let finite = changes.iter().filter(|(_, value)| value.is_finite()).take(self.rows_max);
-            let mut last = None;
-            for &(at, value) in finite {
-                // A step, not a slope: the value before lasts until now.
-                rows.extend(last.map(|last| row(name, at, last)));
-                rows.push(row(name, at, value));
-                last = Some(value);
-            }
-            rows.extend(last.map(|last| row(name, outcome.end, last)));
+            let step = changes.len().div_ceil(changes_max).max(1);
+            let kept = changes.iter().step_by(step).filter(|(_, value)| value.is_finite());
+            rows.extend(kept.map(|&(at, value)| reports::Series {
+                point: self.point,
+                seed: self.seed,
+                name: (*name).into(),
+                t_s: seconds(at),
+                value,
+            }));
         }
         rows
     }

@@ -144,10 +144,7 @@ fn a_large_experiment_stays_readable() {
     let rendered = render(&dir).unwrap();
     let page = std::fs::read_to_string(&rendered.page).unwrap();
     assert!(page.len() < 3_000_000, "{} bytes", page.len());
-    assert!(
-        page.contains("200 of 1000 rows are shown")
-            && page.contains("The first 60 of 1000 categories are shown.")
-    );
+    assert!(page.contains("200 of 1000 rows are shown") && page.contains("The first 60 of 1000"));
     assert!(rendered.terminal(100).lines().count() < 150);
 }
 

@@ -61,12 +61,9 @@ impl Axis {
             high = 0.0;
         }
         if high - low <= f64::EPSILON * low.abs().max(high.abs()) {
-            let reach = if high == 0.0 { 1.0 } else { high.abs() * 0.5 };
-            (low, high) = if high >= 0.0 && low - reach < 0.0 {
-                (0.0, high + reach)
-            } else {
-                (low - reach, high + reach)
-            };
+            // One value stands between zero and the next power of ten.
+            let reach = if high == 0.0 { 1.0 } else { power_of_ten(libm::log10(high.abs()).ceil() as i32) };
+            (low, high) = if high < 0.0 { (-reach, 0.0) } else { (0.0, reach) };
         }
         let step = round_step((high - low) / TICKS_WANTED);
         let (mut first, mut last) = ((low / step).floor(), (high / step).ceil());
@@ -86,6 +83,7 @@ impl Axis {
         let (low, high) = if low == high { (low / 3.0, high * 3.0) } else { (low, high) };
         let decades: Vec<i32> = (libm::log10(low).floor() as i32..=libm::log10(high).ceil() as i32).collect();
         let within: &[f64] = match decades.len() {
+            ..=3 if high / low < 6.0 => &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0],
             ..=3 => &[1.0, 2.0, 5.0],
             _ => &[1.0],
         };
@@ -138,6 +136,11 @@ impl Axis {
     pub(super) fn from(&self) -> f64 {
         self.from
     }
+
+    /// The value where it ends.
+    pub(super) fn to(&self) -> f64 {
+        self.to
+    }
 }
 
 fn power_of_ten(exponent: i32) -> f64 {
@@ -157,7 +160,7 @@ fn round_step(width: f64) -> f64 {
 pub(super) fn number(value: f64, step: f64) -> String {
     let magnitude = value.abs().max(step);
     if magnitude >= 1e7 || step < 1e-6 {
-        let text = format!("{value:.2e}");
+        let text = format!("{value:.2e}").replacen('-', "\u{2212}", usize::from(value < 0.0));
         let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let digits = digits.trim_end_matches('0').trim_end_matches('.');
         return if value == 0.0 { "0".into() } else { format!("{digits}·10{}", superscript(exponent)) };
@@ -215,6 +218,10 @@ mod tests {
         let axis = Axis::over([2.0, 900.0], true, Zero::IfNear, String::new());
         assert_eq!(written(&axis), ["1", "10", "100", "1000"]);
         assert_eq!((axis.at(1.0), axis.at(1000.0), axis.at(-4.0)), (0.0, 1.0, 0.0));
+        let axis = Axis::over([0.66, 0.99], true, Zero::IfNear, String::new());
+        assert_eq!(written(&axis), ["0.6", "0.7", "0.8", "0.9", "1"]);
+        let axis = Axis::over([0.79], false, Zero::IfNear, String::new());
+        assert_eq!(written(&axis), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
     }
 
     #[test]
@@ -247,6 +254,6 @@ mod tests {
         assert_eq!(grouped("1234.5"), "1234.5");
         assert_eq!(grouped("-1234567"), "\u{2212}1\u{2009}234\u{2009}567");
         assert_eq!(grouped("-0.00"), "0.00");
-        assert_eq!(number(2e9, 5e8), "2·10⁹");
+        assert_eq!([number(2e9, 5e8), number(-5e-8, 5e-8)], ["2·10⁹", "\u{2212}5·10⁻⁸"]);
     }
 }

@@ -4,7 +4,7 @@ use super::axis::{Axis, Zero};
 use super::frame::{Frame, Swatch};
 use super::palette::{BLACK, GREY, WHITE, ink};
 use super::scene::{Ink, Point, Scene};
-use super::{Group, Plot, drawn_interval, least_shown};
+use super::{Group, Plot, hidden, least_shown};
 use crate::stats::{Pool, quantile};
 
 /// Points beyond the whiskers that are drawn for one box; more would be a smear.
@@ -100,31 +100,32 @@ pub(super) fn boxes(plot: &Plot<'_, '_>) -> Scene {
     let label = plot.metric_label(&plot.chart.y_label);
     let y = Axis::over(shown, is_log, Zero::IfNear, label);
     let mut frame = Frame::new(plot.title(), plot.banded(&layout.levels), y);
-    let mut hidden = 0;
+    let mut left_out = 0;
     for cell in &layout.cells {
         let edges = layout.edges(&frame, cell, 0.62);
-        hidden += draw_box(&mut frame, edges, cell);
+        left_out += draw_box(&mut frame, edges, cell);
     }
     let mut notes = vec![
         "Box: first to third quartile, line: median, diamond: mean; whiskers: the furthest values within 1.5 times \
          the box's height; dots: values beyond."
             .to_owned(),
     ];
-    if hidden > 0 {
-        notes.push(format!("Of the dots, {hidden} are left out."));
+    if left_out > 0 {
+        notes.push(format!("Of the dots, {left_out} are left out."));
     }
+    let all = layout.cells.iter().flat_map(|cell| cell.pool.ascending());
+    notes.extend(hidden(all.filter(|value| !frame.y.shows(**value)).count(), "value"));
     layout.finish(plot, frame, notes)
 }
 
 /// Draws one box and gives the number of outliers left out.
 fn draw_box(frame: &mut Frame, (left, right): (f64, f64), cell: &Cell) -> usize {
-    let values: Vec<f64> =
-        cell.pool.ascending().iter().copied().filter(|value| frame.y.shows(*value)).collect();
-    let [Some(first), Some(median), Some(third)] = [0.25, 0.5, 0.75].map(|p| quantile(&values, p)) else {
+    let values = cell.pool.ascending();
+    let [Some(first), Some(median), Some(third)] = [0.25, 0.5, 0.75].map(|p| quantile(values, p)) else {
         return 0;
     };
-    // As it is drawn: on a logarithmic axis the box has another height.
-    let scaled = |value: f64| if frame.y.is_log() { libm::log(value) } else { value };
+    // As it is drawn: on a logarithmic axis the box has another height, and what it cannot show is at its foot.
+    let scaled = |value: f64| if frame.y.is_log() { libm::log(value.max(frame.y.from())) } else { value };
     let reach = 1.5 * (scaled(third) - scaled(first));
     let is_within =
         |value: &&f64| scaled(**value) >= scaled(first) - reach && scaled(**value) <= scaled(third) + reach;
@@ -134,9 +135,9 @@ fn draw_box(frame: &mut Frame, (left, right): (f64, f64), cell: &Cell) -> usize 
     let (low, first, median, third, high) = (at(low), at(first), at(median), at(third), at(high));
     let mean = cell.pool.mean().filter(|mean| frame.y.shows(*mean)).map(at);
     let beyond = || values.iter().filter(|value| !is_within(value));
-    let outliers: Vec<f64> =
-        beyond().filter(|value| **value >= frame.y.from()).map(|value| at(*value)).collect();
-    let total = beyond().count();
+    let is_on_axis = |value: &&f64| !frame.y.is_log() || **value >= frame.y.from();
+    let outliers: Vec<f64> = beyond().filter(is_on_axis).map(|value| at(*value)).collect();
+    let total = beyond().filter(|value| frame.y.shows(**value)).count();
     let middle = (left + right) / 2.0;
     let cap = (right - left) / 4.0;
     let edge = ink(cell.series);
@@ -165,7 +166,8 @@ fn draw_box(frame: &mut Frame, (left, right): (f64, f64), cell: &Cell) -> usize 
 /// Bars with error bars.
 pub(super) fn bars(plot: &Plot<'_, '_>) -> Scene {
     let layout = Layout::new(plot);
-    let interval = |pool: &Pool| drawn_interval(pool.means());
+    let bounds = plot.bounds();
+    let interval = |pool: &Pool| bounds.interval(pool.means());
     let shown = layout.cells.iter().flat_map(|cell| {
         let ends = interval(&cell.pool).map(|ends| [ends.low, ends.high]);
         cell.pool.mean().into_iter().chain(ends.into_iter().flatten())
@@ -191,14 +193,19 @@ pub(super) fn bars(plot: &Plot<'_, '_>) -> Scene {
             }
         }
     }
-    let note =
-        "Bars are means; error bars are the 95 % confidence interval of the mean (Student's t over runs).";
-    layout.finish(plot, frame, vec![note.into()])
+    let means: Vec<&[f64]> = layout.cells.iter().map(|cell| cell.pool.means()).collect();
+    let mut notes = vec![bounds.note("Bars are means; error bars are", &means)];
+    if plot.chart.log_y {
+        notes.push("Bars begin where the logarithmic axis does, not at zero.".into());
+        let all = layout.cells.iter().filter_map(|cell| cell.pool.mean());
+        notes.extend(hidden(all.filter(|mean| !frame.y.shows(*mean)).count(), "mean"));
+    }
+    layout.finish(plot, frame, notes)
 }
 
 /// The tint of a series: its lightness differs from its neighbours' in grey print, too.
 fn fill(series: usize) -> Ink {
-    ink(series).opacity([0.7, 0.25, 0.5, 0.4, 0.8, 0.9, 0.3, 0.6][series % 8])
+    ink(series).opacity([0.7, 0.25, 0.5, 0.4, 0.8, 0.9, 0.3, 0.6, 0.2, 0.8, 0.15, 0.85][series % 12])
 }
 
 fn outline(scene: &mut Scene, from: Point, to: Point, ink: Ink) {

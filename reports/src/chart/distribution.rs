@@ -4,7 +4,7 @@ use super::axis::{Axis, Zero};
 use super::frame::{DOTTED, Frame, Swatch};
 use super::palette::{GREY, dashes, ink, marker};
 use super::scene::{Point, Scene};
-use super::{Group, Plot, least_shown};
+use super::{Group, Plot, hidden, least_shown};
 use crate::stats::{Pool, dkw_half_width, quantile};
 
 /// Steps drawn of one distribution function: beyond, ranks are thinned, to an error of less than a pixel.
@@ -22,7 +22,7 @@ pub(super) fn cdf(plot: &Plot<'_, '_>) -> Scene {
     let mut frame = Frame::new(plot.title(), x, y);
     let is_independent = series.iter().all(|(_, pool)| pool.is_one_per_run());
     // Bands of many series only hide each other.
-    let has_band = is_independent && series.len() <= 2;
+    let has_band = is_independent && series.len() <= 2 && series.iter().all(|(_, pool)| pool.runs() > 1);
     for (group, pool) in series.iter().filter(|_| has_band) {
         let reach = dkw_half_width(pool.runs());
         let high = steps(&frame, pool, reach);
@@ -35,20 +35,22 @@ pub(super) fn cdf(plot: &Plot<'_, '_>) -> Scene {
     for (Group { series, .. }, pool) in &series {
         let points = steps(&frame, pool, 0.0);
         frame.scene.line(&points, 2.0, ink(*series), dashes(*series));
-        for (p, value) in [0.25, 0.5, 0.75].into_iter().filter_map(|p| Some((p, pool.quantile(p)?))) {
-            let at = frame.point(value, p);
-            marker(&mut frame.scene, *series, at, 3.6);
+        for p in [0.25, 0.5, 0.75] {
+            if let Some(value) = pool.quantile(p).filter(|value| *value >= frame.x.from()) {
+                let at = frame.point(value, p);
+                marker(&mut frame.scene, *series, at, 3.6);
+            }
         }
     }
     let mut notes = vec!["Markers: quartiles.".to_owned()];
     let all = series.iter().flat_map(|(_, pool)| pool.ascending());
     let left = all.filter(|value| frame.x.shows(**value) && **value < frame.x.from()).count();
     if left > 0 {
-        notes.push(format!("Left of the axis: {left} values."));
+        notes.push(format!("Values left of the axis: {left}."));
     }
     if has_band {
         notes.push(
-            "The bands contain the whole true curve with 95 % confidence (Dvoretzky-Kiefer-Wolfowitz)."
+            "Each band contains its whole true curve with 95 % confidence (Dvoretzky-Kiefer-Wolfowitz)."
                 .into(),
         );
     } else if !is_independent {
@@ -65,11 +67,16 @@ pub(super) fn histogram(plot: &Plot<'_, '_>) -> Scene {
     let shown = series.iter().flat_map(|(_, pool)| pool.ascending().iter().copied());
     let mut all: Vec<f64> = shown.filter(|value| !is_log || *value > 0.0).map(position).collect();
     all.sort_by(f64::total_cmp);
-    let edges = bin_edges(&all);
+    let edges = if is_log { bin_edges(&all) } else { whole_bins(&all).unwrap_or_else(|| bin_edges(&all)) };
     let back = |edge: f64| if is_log { libm::pow(10.0, edge) } else { edge };
     let counts: Vec<Vec<f64>> = series.iter().map(|(_, pool)| shares(pool, &edges, position)).collect();
     let label = plot.metric_label(&plot.chart.x_label);
-    let x = Axis::over(edges.iter().map(|edge| back(*edge)), is_log, Zero::IfNear, label);
+    let zero = if all.first().is_some_and(|least| edges[0] < 0.0 && *least >= 0.0) {
+        Zero::Never
+    } else {
+        Zero::IfNear
+    };
+    let x = Axis::over(edges.iter().map(|edge| back(*edge)), is_log, zero, label);
     let own = if plot.chart.y_label.is_empty() { "share of values" } else { &plot.chart.y_label };
     let highest = counts.iter().flatten().copied().fold(0.0, f64::max);
     let y = Axis::over([0.0, highest], false, Zero::Always, format!("{own} (%)"));
@@ -121,27 +128,25 @@ fn finish(
         }
     }
     let all = series.iter().flat_map(|(_, pool)| pool.ascending());
-    let hidden = all.filter(|value| !frame.x.shows(**value)).count();
-    if hidden > 0 {
-        notes.push(format!("{hidden} values of zero or below have no place on the logarithmic axis."));
-    }
+    notes.extend(hidden(all.filter(|value| !frame.x.shows(**value)).count(), "value"));
     let pools: Vec<&Pool> = series.iter().map(|(_, pool)| pool).collect();
     let notes = plot.notes("curve", &pools, notes);
     frame.finish(&plot.chart.group, &legend, &notes)
 }
 
-/// The corners of a distribution function, raised by `lift` and cut to 0..1.
+/// The corners of a distribution function, raised by `lift` and cut to 0..1. Values left of the axis lift its
+/// beginning; a lifted one goes on to both ends of the axis, because what it bounds does.
 fn steps(frame: &Frame, pool: &Pool, lift: f64) -> Vec<Point> {
     let values = pool.ascending();
     let total = values.len();
     let every = total.div_ceil(STEPS_MAX).max(1);
     let height = |rank: usize| (rank as f64 / total as f64 + lift).clamp(0.0, 1.0);
+    let mut last = values.partition_point(|value| *value < frame.x.from());
     let mut points = Vec::new();
-    let mut last = 0;
-    for rank in (0..total).step_by(every).chain(total.checked_sub(1)) {
-        if !frame.x.shows(values[rank]) {
-            continue;
-        }
+    if total > 0 && (last > 0 || lift != 0.0) {
+        points.push(frame.point(frame.x.from(), height(last)));
+    }
+    for rank in (last..total).step_by(every).chain(total.checked_sub(1)) {
         // Equal values are one step.
         let reached = values.partition_point(|value| *value <= values[rank]);
         if reached > last {
@@ -150,7 +155,18 @@ fn steps(frame: &Frame, pool: &Pool, lift: f64) -> Vec<Point> {
             last = reached;
         }
     }
+    if total > 0 && (last > 0 && values[total - 1] < frame.x.from() || lift != 0.0) {
+        points.push(frame.point(frame.x.to(), height(total)));
+    }
     points
+}
+
+/// Counts have a bin for each number, as long as there are not too many.
+fn whole_bins(ascending: &[f64]) -> Option<Vec<f64>> {
+    let (low, high) = (*ascending.first()?, *ascending.last()?);
+    let is_whole = ascending.iter().all(|value| value.fract() == 0.0);
+    (is_whole && low < high && high - low < BINS_MAX as f64)
+        .then(|| (0..=(high - low) as usize + 1).map(|edge| low - 0.5 + edge as f64).collect())
 }
 
 /// Edges of equal bins by Freedman and Diaconis' rule (width: twice the interquartile range over the cube root
@@ -158,7 +174,10 @@ fn steps(frame: &Frame, pool: &Pool, lift: f64) -> Vec<Point> {
 fn bin_edges(ascending: &[f64]) -> Vec<f64> {
     let (low, high) = match (ascending.first(), ascending.last()) {
         (Some(low), Some(high)) if low < high => (*low, *high),
-        (Some(only), _) => (only - 0.5 * only.abs().max(1.0), only + 0.5 * only.abs().max(1.0)),
+        (Some(only), _) => {
+            let half = if *only == 0.0 { 0.5 } else { only.abs() / 4.0 };
+            return [-3.0, -1.0, 1.0, 3.0].map(|step| only + step * half).to_vec();
+        }
         _ => (0.0, 1.0),
     };
     let quartile = |p| quantile(ascending, p).unwrap_or(0.0);
@@ -190,6 +209,9 @@ mod tests {
         let pool = Pool::new(values.iter().map(std::slice::from_ref));
         let shares = shares(&pool, &bin_edges(pool.ascending()), |value| value);
         assert!((shares.iter().sum::<f64>() - 100.0).abs() < 1e-9);
-        assert!(bin_edges(&[]).len() == 11 && bin_edges(&[4.0, 4.0]).len() > 5);
+        assert_eq!(bin_edges(&[]).len(), 11);
+        assert_eq!(bin_edges(&[4.0, 4.0]), [1.0, 3.0, 5.0, 7.0]);
+        assert_eq!(whole_bins(&[0.0, 0.0, 2.0]).unwrap(), [-0.5, 0.5, 1.5, 2.5]);
+        assert!(whole_bins(&[0.0, 2.5]).is_none() && whole_bins(&[0.0, 2e9]).is_none());
     }
 }

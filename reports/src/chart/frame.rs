@@ -81,7 +81,7 @@ impl Frame {
         mut self,
         legend_title: &str,
         legend: &[(Swatch, String)],
-        notes: &[String],
+        notes: &Notes<'_>,
     ) -> Scene {
         self.baseline();
         let below = draw_legend(&mut self.scene, legend_title, legend, self.left, self.below + 6.0);
@@ -217,10 +217,22 @@ fn draw_swatch(scene: &mut Scene, swatch: Swatch, x: f64, y: f64) {
     }
 }
 
-/// Draws notes in small print and gives their lower edge.
-pub(super) fn draw_notes(scene: &mut Scene, notes: &[String], top: f64) -> f64 {
+/// What stands below a chart: its caption, and in small print how to read it.
+#[derive(Debug)]
+pub(super) struct Notes<'c> {
+    pub(super) caption: &'c str,
+    pub(super) small: Vec<String>,
+}
+
+/// Draws notes from `top` on and gives their lower edge.
+pub(super) fn draw_notes(scene: &mut Scene, notes: &Notes<'_>, top: f64) -> f64 {
     let mut y = top + 4.0;
-    for line in wrap(&notes.join(" "), NOTE.size, WIDTH - 2.0 * MARGIN, 9) {
+    for line in wrap(notes.caption, LABEL.size, WIDTH - 2.0 * MARGIN, 8) {
+        y += 16.0;
+        scene.text((MARGIN, y), &line, Align::Left, LABEL);
+    }
+    y += if notes.caption.is_empty() { 0.0 } else { 5.0 };
+    for line in wrap(&notes.small.join(" "), NOTE.size, WIDTH - 2.0 * MARGIN, 6) {
         y += 14.0;
         scene.text((MARGIN, y), &line, Align::Left, NOTE);
     }

@@ -4,7 +4,8 @@ use super::axis::{Axis, Zero};
 use super::frame::{DOTTED, Frame, Swatch};
 use super::palette::{GREY, dashes, ink, marker};
 use super::scene::{Point, Scene};
-use super::{Group, Plot, drawn_interval, with_unit};
+use super::{Bounds, Group, Plot, hidden, with_unit};
+use crate::rows::Run;
 use crate::stats::{Pool, mean};
 use std::collections::BTreeMap;
 
@@ -28,14 +29,15 @@ pub(super) fn over_key(plot: &Plot<'_, '_>) -> Scene {
     let groups = plot.groups();
     let pools: Vec<Vec<Pool>> =
         groups.iter().map(|group| pools_of(plot, group, &levels, &plot.chart.y)).collect();
-    let lines: Vec<Vec<Estimate>> = pools.iter().map(|pools| estimates(&xs, pools)).collect();
+    let bounds = plot.bounds();
+    let lines: Vec<Vec<Estimate>> = pools.iter().map(|pools| estimates(&xs, pools, &bounds)).collect();
     let references = references(plot, &groups, &levels, &xs);
     let x = match positions {
         Some(values) => Axis::over(values, plot.chart.log_x, Zero::IfNear, label),
         None => plot.banded(&levels),
     };
     let curves = references.iter().flat_map(|curve| curve.points.iter().map(|point| point.1));
-    let shown = lines.iter().flatten().flat_map(|at| [at.low, at.mean, at.high]).chain(curves);
+    let shown = reached(&lines, plot.chart.log_y).chain(curves);
     let y = Axis::over(shown, plot.chart.log_y, Zero::IfNear, plot.metric_label(&plot.chart.y_label));
     let mut frame = Frame::new(plot.title(), x, y);
     draw_lines(&mut frame, &groups, &lines, true);
@@ -47,9 +49,11 @@ pub(super) fn over_key(plot: &Plot<'_, '_>) -> Scene {
         legend.dedup();
     }
     let pools: Vec<&Pool> = pools.iter().flatten().collect();
-    let note =
-        "Points are means; the band is the 95 % confidence interval of the mean (Student's t over runs).";
-    frame.finish(&plot.chart.group, &legend, &plot.notes("point", &pools, vec![note.into()]))
+    let means: Vec<&[f64]> = pools.iter().map(|pool| pool.means()).collect();
+    let mut notes = vec![bounds.note("Points are means; the band is", &means)];
+    let lost = lines.iter().flatten().filter(|at| !frame.y.shows(at.mean)).count();
+    notes.extend(hidden(lost, "mean"));
+    frame.finish(&plot.chart.group, &legend, &plot.notes("point", &pools, notes))
 }
 
 /// A line over simulated time: at each moment the mean over runs of the last value.
@@ -59,30 +63,48 @@ pub(super) fn over_time(plot: &Plot<'_, '_>) -> Scene {
     let mut traces: BTreeMap<(u32, u64), Vec<(f64, f64)>> = Default::default();
     rows.for_each(|row| traces.entry((row.point, row.seed)).or_default().push((row.t_s, row.value)));
     traces.values_mut().for_each(|trace| trace.sort_by(|a, b| a.0.total_cmp(&b.0)));
+    let bounds = Bounds::of(traces.values().flatten().map(|(_, value)| *value), "");
     let groups = plot.groups();
     let moments = moments(traces.values().flatten().map(|(x, _)| *x).collect(), end);
-    let mut lines = Vec::new();
-    for group in &groups {
+    let last = |group: &Group<'_>, x: f64| -> Vec<f64> {
         let traces = group.runs.iter().filter_map(|run| traces.get(&(run.point, run.seed)));
-        let at = |x: f64| {
-            let last = traces.clone().filter_map(|trace| trace[..trace.partition_point(|p| p.0 <= x)].last());
-            estimate(x, &last.map(|(_, value)| *value).collect::<Vec<_>>())
-        };
-        lines.push(moments.iter().filter_map(|x| at(*x)).collect::<Vec<_>>());
-    }
+        let last = traces.filter_map(|trace| trace[..trace.partition_point(|p| p.0 <= x)].last());
+        last.map(|(_, value)| *value).collect()
+    };
+    let values: Vec<Vec<Vec<f64>>> =
+        groups.iter().map(|group| moments.iter().map(|x| last(group, *x)).collect()).collect();
+    let line = |values: &Vec<Vec<f64>>| -> Vec<Estimate> {
+        moments.iter().zip(values).filter_map(|(x, values)| estimate(*x, values, &bounds)).collect()
+    };
+    let lines: Vec<Vec<Estimate>> = values.iter().map(|values| stepped(line(values))).collect();
     let label = if plot.chart.x_label.is_empty() { "simulated time" } else { &plot.chart.x_label };
     let x = Axis::over([0.0, end], plot.chart.log_x, Zero::Never, with_unit(label, "s"));
-    let shown = lines.iter().flatten().flat_map(|at| [at.low, at.mean, at.high]);
-    let y = Axis::over(shown, plot.chart.log_y, Zero::IfNear, plot.metric_label(&plot.chart.y_label));
+    let y = Axis::over(
+        reached(&lines, plot.chart.log_y),
+        plot.chart.log_y,
+        Zero::IfNear,
+        plot.metric_label(&plot.chart.y_label),
+    );
     let mut frame = Frame::new(plot.title(), x, y);
     draw_lines(&mut frame, &groups, &lines, false);
     // Each run counts once at each moment.
-    let counted = |group: &Group<'_>| Pool::new(group.runs.iter().map(|_| &[0.0][..]));
+    let traced = |run: &&&Run| traces.contains_key(&(run.point, run.seed));
+    let counted = |group: &Group<'_>| Pool::new(group.runs.iter().filter(traced).map(|_| &[0.0][..]));
     let pools: Vec<Pool> = groups.iter().map(counted).collect();
-    let note =
-        "Lines are means; the band is the 95 % confidence interval of the mean (Student's t over runs).";
-    let notes = plot.notes("line", &pools.iter().collect::<Vec<_>>(), vec![note.into()]);
+    let means: Vec<&[f64]> = values.iter().flatten().map(Vec::as_slice).collect();
+    let note = bounds.note("Lines are means; the band is", &means);
+    let notes = plot.notes("line", &pools.iter().collect::<Vec<_>>(), vec![note]);
     frame.finish(&plot.chart.group, &legend(&groups, Swatch::Bare), &notes)
+}
+
+/// A value lasts until the next: steps, not slopes.
+fn stepped(line: Vec<Estimate>) -> Vec<Estimate> {
+    let mut steps: Vec<Estimate> = Vec::with_capacity(2 * line.len());
+    for at in line {
+        steps.extend(steps.last().map(|last| Estimate { x: at.x, ..*last }));
+        steps.push(at);
+    }
+    steps
 }
 
 /// The moments at which values were taken if runs share them, else evenly spaced ones.
@@ -131,22 +153,32 @@ fn pools_of<'e>(plot: &Plot<'_, 'e>, group: &Group<'e>, levels: &[&str], metric:
     levels.iter().map(|level| plot.data.pool(metric, runs(level))).collect()
 }
 
-fn estimates(xs: &[f64], pools: &[Pool]) -> Vec<Estimate> {
-    let mut line: Vec<Estimate> = xs.iter().zip(pools).filter_map(|(x, pool)| of_pool(*x, pool)).collect();
+fn estimates(xs: &[f64], pools: &[Pool], bounds: &Bounds) -> Vec<Estimate> {
+    let of_pool = |(x, pool): (&f64, &Pool)| estimate(*x, pool.means(), bounds);
+    let mut line: Vec<Estimate> = xs.iter().zip(pools).filter_map(of_pool).collect();
     line.sort_by(|a, b| a.x.total_cmp(&b.x));
     line
 }
 
-fn of_pool(x: f64, pool: &Pool) -> Option<Estimate> {
-    let mean = pool.mean()?;
-    let (low, high) = drawn_interval(pool.means()).map_or((mean, mean), |ends| (ends.low, ends.high));
+fn estimate(x: f64, means: &[f64], bounds: &Bounds) -> Option<Estimate> {
+    let mean = mean(means)?;
+    let (low, high) = bounds.interval(means).map_or((mean, mean), |ends| (ends.low, ends.high));
     Some(Estimate { x, mean, low, high })
 }
 
-fn estimate(x: f64, values: &[f64]) -> Option<Estimate> {
-    let mean = mean(values)?;
-    let (low, high) = drawn_interval(values).map_or((mean, mean), |ends| (ends.low, ends.high));
-    Some(Estimate { x, mean, low, high })
+/// The values that an axis must show; on a logarithmic one a band may leave it a decade below the lowest mean.
+fn reached(lines: &[Vec<Estimate>], is_log: bool) -> impl Iterator<Item = f64> {
+    let all = lines.iter().flatten();
+    let least = all.clone().map(|at| at.mean).filter(|mean| *mean > 0.0).fold(f64::INFINITY, f64::min);
+    let floor = if is_log && least.is_finite() { least / 10.0 } else { f64::NEG_INFINITY };
+    all.flat_map(move |at| [if at.low < floor { at.mean } else { at.low }, at.mean, at.high])
+}
+
+/// The points of a reference curve.
+fn means(xs: &[f64], pools: &[Pool]) -> Vec<(f64, f64)> {
+    let mut curve: Vec<_> = xs.iter().zip(pools).filter_map(|(x, pool)| Some((*x, pool.mean()?))).collect();
+    curve.sort_by(|a, b| a.0.total_cmp(&b.0));
+    curve
 }
 
 /// A reference curve: grey if it is the same for every series, else in the colour of its own.
@@ -159,11 +191,8 @@ struct Reference {
 fn references(plot: &Plot<'_, '_>, groups: &[Group<'_>], levels: &[&str], xs: &[f64]) -> Vec<Reference> {
     let mut curves = Vec::new();
     for metric in &plot.references {
-        let per_group: Vec<Vec<(f64, f64)>> = groups
-            .iter()
-            .map(|group| estimates(xs, &pools_of(plot, group, levels, &metric.name)))
-            .map(|line| line.iter().map(|at| (at.x, at.mean)).collect())
-            .collect();
+        let per_group: Vec<Vec<(f64, f64)>> =
+            groups.iter().map(|group| means(xs, &pools_of(plot, group, levels, &metric.name))).collect();
         let name = metric.name.replace('_', " ");
         match per_group.split_first() {
             Some((first, others)) if others.iter().all(|other| other == first) => {

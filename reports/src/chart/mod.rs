@@ -14,9 +14,10 @@ pub(crate) use axis::grouped;
 use crate::data::Data;
 use crate::quantity::Quantity;
 use crate::rows::{Chart, ChartKind, Column, Run};
-use crate::stats::{Interval, Pool, mean_interval};
+use crate::stats::{Interval, Pool, mean_interval, quantile};
 use crate::{Error, Result};
 use axis::Axis;
+use frame::Notes;
 use palette::SERIES_MAX;
 use scene::Scene;
 use std::collections::BTreeSet;
@@ -114,6 +115,13 @@ impl<'d, 'e> Plot<'d, 'e> {
         self.data.pool(&self.chart.y, runs)
     }
 
+    /// Where the metric's means can lie, by all that the experiment has of it.
+    fn bounds(&self) -> Bounds {
+        let all: Vec<&Run> = self.data.experiment.runs.iter().collect();
+        let unit = self.data.metric(&self.chart.y).map_or("", |column| column.unit.as_str());
+        Bounds::of(self.pool(&all).ascending().iter().copied(), unit)
+    }
+
     /// The label of the metric's axis: its own or the metric's name, and the unit.
     fn metric_label(&self, own: &str) -> String {
         let unit = self.data.metric(&self.chart.y).map_or("", |column| column.unit.as_str());
@@ -139,26 +147,27 @@ impl<'d, 'e> Plot<'d, 'e> {
         if self.chart.x.is_empty() { &self.chart.group } else { &self.chart.x }
     }
 
-    /// What stands below every chart: what to look at, how many values there are from how many runs, what was
-    /// thrown together and what was left out.
-    fn notes(&self, unit: &str, pools: &[&Pool], mut notes: Vec<String>) -> Vec<String> {
+    /// What stands below every chart: what to look at, how many values there are from how many runs, how they
+    /// are drawn, what was thrown together and what was left out.
+    fn notes(&self, unit: &str, pools: &[&Pool], how: Vec<String>) -> Notes<'d> {
         let filled: Vec<_> = pools.iter().filter(|pool| pool.runs() > 0).collect();
-        let runs = span(filled.iter().map(|pool| pool.runs()));
-        let values = span(filled.iter().map(|pool| pool.ascending().len()));
-        let is_sampled = filled.iter().any(|pool| !pool.is_one_per_run());
-        notes.insert(
-            0,
-            match (filled.is_empty(), is_sampled) {
-                (true, _) => "No run has a value to show.".into(),
-                (_, false) => format!("n = {runs} runs per {unit}."),
-                (_, true) => format!("n = {values} values from {runs} runs per {unit}."),
-            },
-        );
+        if filled.is_empty() {
+            return self.captioned(vec!["No run has a value to show.".into()]);
+        }
+        let runs = span(filled.iter().map(|pool| pool.runs()), "run");
+        let mut notes = vec![match filled.iter().any(|pool| !pool.is_one_per_run()) {
+            false => format!("n = {runs} per {unit}."),
+            true => {
+                let values = span(filled.iter().map(|pool| pool.ascending().len()), "value");
+                format!("n = {values} from {runs} per {unit}.")
+            }
+        }];
+        notes.extend(how);
         let shown: BTreeSet<&str> = [self.chart.x.as_str(), &self.chart.group].into();
         let keys = self.data.experiment.columns_of(&[crate::Role::Key]).map(|column| column.name.as_str());
         let together: Vec<_> =
             keys.filter(|key| !shown.contains(key) && self.data.by_key(key, &self.runs).len() > 1).collect();
-        if !together.is_empty() && !filled.is_empty() {
+        if !together.is_empty() {
             notes.push(format!("Runs of every {} are taken together.", together.join(" and ")));
         }
         let all = self.data.by_key(&self.chart.group, &self.runs).len();
@@ -168,24 +177,70 @@ impl<'d, 'e> Plot<'d, 'e> {
         self.captioned(notes)
     }
 
-    fn captioned(&self, mut notes: Vec<String>) -> Vec<String> {
-        if !self.chart.caption.is_empty() {
-            notes.insert(0, self.chart.caption.clone());
-        }
-        notes
+    fn captioned(&self, small: Vec<String>) -> Notes<'d> {
+        Notes { caption: &self.chart.caption, small }
     }
 }
 
-/// The 95 % interval of the mean as it is drawn: not below zero where nothing is.
-fn drawn_interval(values: &[f64]) -> Option<Interval> {
-    let ends = mean_interval(values)?;
-    let is_cut = ends.low < 0.0 && values.iter().all(|value| *value >= 0.0);
-    Some(Interval { low: if is_cut { 0.0 } else { ends.low }, ..ends })
+/// Where the means that a chart shows can lie at all: an interval by Student's t does not know, and is cut.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Bounds {
+    low: f64,
+    high: f64,
+}
+
+impl Bounds {
+    /// Counts and durations are never negative, shares never above 1 either.
+    fn of(values: impl Iterator<Item = f64> + Clone, unit: &str) -> Bounds {
+        let is_positive = values.clone().all(|value| value >= 0.0);
+        let is_share = is_positive
+            && ["", "ratio"].contains(&unit)
+            && values.clone().all(|value| value <= 1.0)
+            && (unit == "ratio" || values.clone().any(|value| value.fract() != 0.0));
+        Bounds {
+            low: if is_positive { 0.0 } else { f64::NEG_INFINITY },
+            high: if is_share { 1.0 } else { f64::INFINITY },
+        }
+    }
+
+    /// The 95 % interval of the mean of some runs' means, as it is drawn.
+    fn interval(&self, means: &[f64]) -> Option<Interval> {
+        let ends = mean_interval(means)?;
+        Some(Interval { low: ends.low.max(self.low), high: ends.high.min(self.high) })
+    }
+
+    /// How an interval is to be read; `drawn` says what it is.
+    fn note(&self, drawn: &str, means: &[&[f64]]) -> String {
+        let mut intervals = means.iter().filter_map(|means| mean_interval(means)).peekable();
+        if intervals.peek().is_none() {
+            return "One run alone has no confidence interval.".into();
+        }
+        let is_cut = intervals.any(|ends| ends.low < self.low || ends.high > self.high);
+        let cut = match (is_cut, self.high == 1.0) {
+            (false, _) => "",
+            (true, false) => ", cut at zero",
+            (true, true) => ", cut at 0 and 1",
+        };
+        format!("{drawn} the 95 % confidence interval of the mean (Student's t over runs){cut}.")
+    }
+}
+
+/// Says how many values a logarithmic axis has no place for.
+fn hidden(count: usize, what: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("1 {what} of zero or below has no place on the logarithmic axis.")),
+        _ => Some(format!("{count} {what}s of zero or below have no place on the logarithmic axis.")),
+    }
 }
 
 /// The least value of a pool that an axis must show: a logarithmic one would waste its length on a straggler.
 fn least_shown(pool: &Pool, is_log: bool) -> Option<f64> {
-    pool.quantile(if is_log { 0.005 } else { 0.0 })
+    let values = pool.ascending();
+    match is_log {
+        false => values.first().copied(),
+        true => quantile(&values[values.partition_point(|value| *value <= 0.0)..], 0.005),
+    }
 }
 
 /// `leaderless (ms)` for a column `leaderless_ms` in ms.
@@ -198,11 +253,16 @@ pub(crate) fn with_unit(name: &str, unit: &str) -> String {
     }
 }
 
-/// `30`, or `28–30` where it differs.
-fn span(counts: impl Iterator<Item = usize> + Clone) -> String {
+/// `1 run`, `30 runs`, or `28–30 runs` where it differs.
+fn span(counts: impl Iterator<Item = usize> + Clone, what: &str) -> String {
     let (least, most) = (counts.clone().min().unwrap_or(0), counts.max().unwrap_or(0));
     let text = |count: usize| grouped(&count.to_string());
-    if least == most { text(least) } else { format!("{}–{}", text(least), text(most)) }
+    let plural = if most == 1 { "" } else { "s" };
+    if least == most {
+        format!("{} {what}{plural}", text(least))
+    } else {
+        format!("{}–{} {what}{plural}", text(least), text(most))
+    }
 }
 
 #[cfg(test)]
@@ -210,11 +270,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_interval_is_drawn_below_zero_only_where_values_are() {
-        let low = |values: &[f64]| drawn_interval(values).map(|ends| ends.low);
-        assert_eq!(low(&[0.0, 0.0, 9.0]), Some(0.0));
-        assert!(low(&[-1.0, 0.0, 9.0]).is_some_and(|low| low < -1.0));
-        assert!(low(&[8.0, 9.0]).is_some_and(|low| low > 0.0));
+    fn intervals_end_where_the_metric_does() {
+        let bounds = |values: &[f64], unit| Bounds::of(values.iter().copied(), unit);
+        let open = f64::INFINITY;
+        assert_eq!(bounds(&[0.0, 3.0], ""), Bounds { low: 0.0, high: open }, "counts");
+        assert_eq!(
+            bounds(&[0.0, 1.0], ""),
+            Bounds { low: 0.0, high: open },
+            "counts may be larger elsewhere"
+        );
+        assert_eq!(bounds(&[0.3, 1.0], ""), Bounds { low: 0.0, high: 1.0 }, "shares");
+        assert_eq!(bounds(&[0.3, 1.0], "s"), Bounds { low: 0.0, high: open }, "durations");
+        assert_eq!(bounds(&[-0.3, 1.0], ""), Bounds { low: -open, high: open });
+        let share = bounds(&[0.3, 1.0], "ratio");
+        assert_eq!(share.interval(&[0.3, 1.0]), Some(Interval { low: 0.0, high: 1.0 }));
+        assert!(share.note("", &[&[0.3, 1.0]]).contains("cut at 0 and 1"));
+        assert_eq!(share.note("", &[&[0.3], &[1.0]]), "One run alone has no confidence interval.");
+    }
+
+    #[test]
+    fn numbers_agree_with_their_nouns() {
+        assert_eq!(span([1, 1].into_iter(), "run"), "1 run");
+        assert_eq!(span([0, 1].into_iter(), "value"), "0–1 value");
+        assert_eq!(span([12_000, 3].into_iter(), "value"), "3–12\u{2009}000 values");
     }
 
     #[test]
@@ -223,5 +301,7 @@ mod tests {
         let pool = Pool::new([values.as_slice()]);
         assert!(least_shown(&pool, true).is_some_and(|least| least > 1.0));
         assert_eq!(least_shown(&pool, false), Some(1e-9));
+        let pool = Pool::new([&[0.0, 0.0, 0.0, 5.0][..]]);
+        assert_eq!(least_shown(&pool, true), Some(5.0), "zeros are not on it");
     }
 }

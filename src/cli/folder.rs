@@ -1,5 +1,6 @@
 //! Where results go: `results/SCENARIO/TIME` with a link `latest` beside it, or exactly where the user says.
 
+use std::fs::File;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -7,6 +8,9 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use seedbed_scenarios::run::Experiment;
 use serde_json::json;
+
+/// What differs when a run is repeated.
+const NOTE: &str = "run.json";
 
 /// The folder of one run.
 pub(super) struct Folder {
@@ -28,6 +32,8 @@ impl Folder {
             }
         };
         std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        // Better now than after an hour of runs.
+        File::create(path.join(NOTE)).with_context(|| format!("cannot write to {}", path.display()))?;
         let latest = latest.filter(|latest| link(&path, latest).is_ok());
         Ok(Self { path, latest, began })
     }
@@ -57,7 +63,7 @@ impl Folder {
             "version": env!("CARGO_PKG_VERSION"),
             "model": seedbed_sim::MODEL_VERSION,
         });
-        let path = self.path.join("run.json");
+        let path = self.path.join(NOTE);
         std::fs::write(&path, format!("{note:#}\n"))
             .with_context(|| format!("cannot write {}", path.display()))
     }

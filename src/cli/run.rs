@@ -1,6 +1,5 @@
 //! `seedbed run`: every point with every seed, then tables, charts and a page.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -26,8 +25,8 @@ pub(super) struct Run {
     #[arg(long, value_name = "N|A..B")]
     seeds: Option<Seeds>,
     /// How many runs at once; otherwise one per core. The results do not depend on it.
-    #[arg(long, value_name = "J")]
-    jobs: Option<NonZeroUsize>,
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=JOBS_MAX))]
+    jobs: Option<u16>,
     /// Set a key of the scenario, or choose one value of an axis of its sweep.
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     set: Vec<(String, String)>,
@@ -41,6 +40,9 @@ pub(super) struct Run {
     #[arg(long)]
     quick: bool,
 }
+
+/// The most runs at once: more threads than any machine has cores only cost memory.
+const JOBS_MAX: i64 = 1024;
 
 /// What runs a scenario.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -64,7 +66,7 @@ impl Run {
         if self.out.is_some() && experiments.len() > 1 {
             bail!("--out takes the results of one scenario, but there are several");
         }
-        let threads = self.jobs.map_or(0, NonZeroUsize::get);
+        let threads = self.jobs.map_or(0, usize::from);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
         let mut verdict = Verdict::Holds;
         for experiment in &experiments {

@@ -44,6 +44,7 @@ const REFUSED: &[(&str, &[&str])] = &[
         "protocol = \"raft\"\n[params]\n<<prevote>> = true",
         &["unknown key `prevote`", "did you mean `pre_vote`?"],
     ),
+    ("protocol = \"raft\"\nparams.<<raft>> = 5", &["unknown key `raft`", "expected one of"]),
     (
         "protocol = \"raft\"\n[disk]\nsync = <<{ law = \"empirical\", file = \"none.csv\" }>>",
         &["cannot be read"],
@@ -211,7 +212,8 @@ fn a_wrong_argument_is_explained() {
         ("run small.toml --seeds 18446744073709551615", "more than 1000000 seeds"),
         ("run small.toml --seeds 1000000", "expected at most 1000000 runs"),
         ("run small.toml --seeds five", "`five` is no whole number"),
-        ("run small.toml --jobs 0", "--jobs"),
+        ("run small.toml --jobs 0", "0 is not in 1..=1024"),
+        ("run small.toml --jobs 1000000", "1000000 is not in 1..=1024"),
         ("run small.toml --set run.seedz=5", "did you mean `seeds`?"),
         ("run small.toml --set cluster.nodes=", "--set:1:15"),
         ("run small.toml --set heartbeat=fast", "--set:1:11"),

@@ -64,7 +64,9 @@ impl Registry {
             return params.cloned().unwrap_or_else(|| Node::unwritten(Value::Table(Table::default())));
         };
         let own = table.find(name).and_then(Node::table);
-        let shared = table.entries().iter().filter(|entry| self.find(&entry.key).is_none());
+        // A key of a protocol's name that holds no table is wrong, and is found to be so when it is read.
+        let all = table.entries().iter();
+        let shared = all.filter(|entry| self.find(&entry.key).is_none() || entry.node.table().is_none());
         let mut merged = Table::default();
         for entry in shared.chain(own.into_iter().flat_map(Table::entries)) {
             merged.remove(&entry.key);

@@ -9,7 +9,7 @@ use seedbed_core::settings::{Node, Problem, Problems, Span, Spanned, Value};
 use super::{Assignments, Range, overlay};
 
 /// A sweep has at most so many points.
-pub const POINTS_MAX: usize = 100_000;
+pub const POINTS_MAX: usize = 10_000;
 
 const NAME_LEN: RangeInclusive<usize> = 1..=100;
 

@@ -53,6 +53,11 @@ impl<'e> Data<'e> {
         self.keys.contains_key(name)
     }
 
+    /// Whether `runs.csv` has a metric or an outcome of that name.
+    pub(crate) fn is_value(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
     /// What a run has under a key; empty for the empty name and for unknown ones.
     pub(crate) fn key(&self, run: &'e Run, name: &str) -> &'e str {
         self.keys.get(name).map_or("", |at| &run.keys[*at])

@@ -1,5 +1,6 @@
 //! A table of text, and its three forms: LaTeX with booktabs, GitHub's Markdown, and aligned columns.
 
+use crate::Quantity;
 use serde::Serialize;
 
 /// Characters on a line of a LaTeX article in \footnotesize, and those that the gap between columns takes.
@@ -172,10 +173,13 @@ impl Grid {
         text
     }
 
-    /// Whether a column holds figures, which are set flush right.
+    /// Whether a column holds figures, which are set flush right. What names a row may be a word that begins
+    /// with a digit.
     pub(crate) fn is_numeric(&self, column: usize) -> bool {
-        let starts_so =
-            |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || c == '\u{2212}' || c == '–');
+        let starts_so = |text: &str| match column < self.keys {
+            true => Quantity::parse(text).is_some(),
+            false => text.starts_with(|c: char| c.is_ascii_digit() || c == '\u{2212}' || c == '–'),
+        };
         let mut cells =
             self.rows.iter().filter_map(|row| row.get(column)).filter(|cell| !cell.text.is_empty());
         cells.clone().next().is_some() && cells.all(|cell| starts_so(&cell.text))
@@ -292,6 +296,15 @@ mod tests {
             ["who_is      value", "─────────  ──────", "raft       12 ± 3", "ring & co     4 ✗"]
         );
         assert!(grid().columns(10).ends_with("No room for: value\n"));
+    }
+
+    #[test]
+    fn names_that_begin_with_a_digit_are_words() {
+        let mut grid = grid();
+        for (name, is_numeric) in [("3", true), ("150ms", true), ("1 chunk", false)] {
+            grid.rows.iter_mut().for_each(|row| row[0].text = name.into());
+            assert_eq!(grid.is_numeric(0), is_numeric, "{name}");
+        }
     }
 
     #[test]

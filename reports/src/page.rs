@@ -8,7 +8,7 @@ use crate::summary::Summary;
 use crate::{Error, Experiment, Result};
 use minijinja::{AutoEscape, Environment, context};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const VIOLATIONS_MAX: usize = 30;
 /// So that one check's violations leave room for the others'.
@@ -40,7 +40,7 @@ pub(crate) fn page(
             title => if head("title").is_empty() { "Experiment" } else { head("title") },
             question => head("question"),
             verdict => verdict(experiment),
-            is_violated => experiment.runs.iter().any(|run| run.verdict == Verdict::Violated),
+            is_violated => violated_runs(experiment) + violated_checks(experiment) > 0,
             setup => facts.chain(of(Section::Setup)).collect::<Vec<_>>(),
             results => grids.next(),
             matrices => grids.collect::<Vec<_>>(),
@@ -69,16 +69,27 @@ fn numeric(grid: &Grid) -> Vec<bool> {
 
 /// The result in one sentence.
 fn verdict(experiment: &Experiment) -> String {
-    let count = |number: usize| grouped(&number.to_string());
-    let runs = experiment.runs.len();
-    let violated = experiment.runs.iter().filter(|run| run.verdict == Verdict::Violated).count();
-    let points = experiment.runs.iter().map(|run| run.point).collect::<std::collections::BTreeSet<_>>().len();
-    let size = format!("{} runs of {} points", count(runs), count(points));
-    match (experiment.checks.len(), violated) {
-        (0, 0) => format!("{size}; no check was asked for."),
-        (_, 0) => format!("{size}; every check held in every run."),
-        (_, violated) => format!("{size}; some check was violated in {} of them.", count(violated)),
+    let count = |number: usize, what: &str| {
+        format!("{} {what}{}", grouped(&number.to_string()), if number == 1 { "" } else { "s" })
+    };
+    let points: BTreeSet<u32> = experiment.runs.iter().map(|run| run.point).collect();
+    let size = format!("{} of {}", count(experiment.runs.len(), "run"), count(points.len(), "point"));
+    let broken = || count(violated_checks(experiment), "check");
+    match (experiment.checks.len(), violated_checks(experiment), violated_runs(experiment)) {
+        (0, _, 0) => format!("{size}; no check was asked for."),
+        (_, 0, 0) => format!("{size}; every check held."),
+        (_, _, 0) => format!("{size}; {} did not come out as expected.", broken()),
+        (_, _, runs) => format!("{size}; {} did not hold, in {}.", broken(), count(runs, "run")),
     }
+}
+
+fn violated_runs(experiment: &Experiment) -> usize {
+    experiment.runs.iter().filter(|run| run.verdict == Verdict::Violated).count()
+}
+
+/// Checks of runs, and what concerns all runs: tables and flaws that must be seen.
+fn violated_checks(experiment: &Experiment) -> usize {
+    experiment.checks.iter().filter(|check| check.violated > 0).count()
 }
 
 #[derive(Serialize)]

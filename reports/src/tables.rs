@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 const HEADLINES_MAX: usize = 5;
 const MATRIX_SIDE_MAX: usize = 100;
 
-/// The metrics a reader looks for first: those in charts and tables, then the first ones declared.
+/// The metrics a reader looks for first: those in charts, tables and bounds, then the first ones declared.
 fn headlines<'e>(data: &Data<'e>) -> Vec<&'e Column> {
     let experiment = data.experiment;
     let charted = experiment.charts.iter().map(|chart| chart.y.as_str());
@@ -21,17 +21,21 @@ fn headlines<'e>(data: &Data<'e>) -> Vec<&'e Column> {
     let own =
         experiment.columns_of(&[Role::Metric, Role::Text, Role::Sample]).map(|column| column.name.as_str());
     // What a sampled metric derives is in its own two columns already.
-    let is_derived = |name: &&str| {
-        name.rsplit_once('.')
-            .is_some_and(|(stem, _)| data.column(stem).is_some_and(|column| column.role == Role::Sample))
+    let sampled = |name: &'e str| {
+        let (stem, _) = name.rsplit_once('.')?;
+        data.column(stem).filter(|column| column.role == Role::Sample)
     };
+    // A bound reads `metric < 500`, and is the name of a check or what is said about it.
+    let checked = experiment.checks.iter().flat_map(|check| [check.name.as_str(), check.about.as_str()]);
+    let bounded = checked.flat_map(str::split_whitespace).filter(|word| data.is_value(word));
+    let bounded = bounded.map(|name| sampled(name).map_or(name, |column| &column.name));
     let is_reference = |name: &str| {
         let mut named = experiment.charts.iter().flat_map(|chart| chart.reference.split(';'));
         named.any(|reference| reference.trim() == name)
     };
-    let own = own.filter(|name| !is_derived(name) && !is_reference(name));
+    let own = own.filter(|name| sampled(name).is_none() && !is_reference(name));
     let mut chosen: Vec<&Column> = Vec::new();
-    for name in charted.chain(tabled).chain(own) {
+    for name in charted.chain(tabled).chain(bounded).chain(own) {
         let column = data.column(name).filter(|column| column.role != Role::Key);
         if let Some(column) = column.filter(|column| !chosen.contains(column)) {
             chosen.push(column);

@@ -17,11 +17,12 @@ pub(crate) fn print(experiment: &Experiment, results: &Grid, matrices: &[Grid], 
     let wide = experiment.checks.iter().map(|check| check.name.chars().count()).max().unwrap_or(0);
     for check in &experiment.checks {
         let name = terminal_line(&check.name);
-        let runs = check.holds + check.violated;
-        text += &match (check.violated, runs) {
+        let count = check.holds + check.violated;
+        let runs = if count == 1 { "run" } else { "runs" };
+        text += &match (check.violated, count) {
             (0, 0) => format!("–  {name:wide$}  never looked at\n"),
-            (0, _) => format!("✓  {name:wide$}  held in {runs} runs\n"),
-            (violated, _) => format!("✗  {name:wide$}  violated in {violated} of {runs} runs\n"),
+            (0, _) => format!("✓  {name:wide$}  held in {count} {runs}\n"),
+            (violated, _) => format!("✗  {name:wide$}  violated in {violated} of {count} {runs}\n"),
         };
         let violations = experiment.violations.iter().filter(|violation| violation.check == check.name);
         for violation in violations.clone().take(VIOLATIONS_MAX) {

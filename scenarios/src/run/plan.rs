@@ -279,7 +279,10 @@ fn named(scenario: &Scenario, entry: &dyn Entry, labels: &[(String, String)]) ->
     checks
         .map(|check| Named {
             label: check.label(),
-            about: about(check.check.as_ref().or(check.always.as_ref()).or(check.eventually.as_ref())),
+            about: match &check.metric {
+                Some(threshold) => format!("{} in every run", threshold.value),
+                None => about(check.check.as_ref().or(check.always.as_ref()).or(check.eventually.as_ref())),
+            },
             expect: check.expect,
             applies: check.only.iter().all(|(axis, label)| {
                 labels.iter().any(|(name, value)| name == axis && *value == label.value)

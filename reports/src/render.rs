@@ -65,7 +65,8 @@ pub fn render(dir: &Path) -> Result<Rendered> {
         drawings.push(drawing.svg);
     }
     let shown = results.clone().limited(RESULT_ROWS_MAX, "summary.csv");
-    let grids: Vec<Grid> = [shown].into_iter().chain(matrices.iter().cloned()).collect();
+    let matrix = |grid: &Grid| grid.clone().limited(tables::MATRIX_SIDE_MAX, "runs.csv");
+    let grids: Vec<Grid> = [shown].into_iter().chain(matrices.iter().map(matrix)).collect();
     write("tables.tex".into(), latex(&experiment, &grids).as_bytes())?;
     write("tables.md".into(), markdown(&grids).as_bytes())?;
     let html = page::page(&experiment, &summary, &grids, &drawings)?;

@@ -178,7 +178,7 @@ pub struct Fault {
 }
 row!(Fault, "faults.csv", "point", "seed", "kind", "target", "from_s", "to_s");
 
-/// A value at a moment of a run (`series.csv`).
+/// A value from a moment of a run on (`series.csv`); before its first row a series is zero.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Series {

@@ -9,7 +9,7 @@ const VIOLATIONS_MAX: usize = 3;
 pub(crate) fn print(experiment: &Experiment, results: &Grid, matrices: &[Grid], width: usize) -> String {
     let mut text = results.clone().limited(POINTS_MAX, "summary.csv").columns(width);
     for matrix in matrices {
-        text += &format!("\n{}", matrix.clone().limited(POINTS_MAX, "tables.md").columns(width));
+        text += &format!("\n{}", matrix.clone().limited(POINTS_MAX, "runs.csv").columns(width));
     }
     if !experiment.checks.is_empty() {
         text += "\nChecks\n\n";

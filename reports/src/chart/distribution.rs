@@ -161,16 +161,20 @@ fn steps(frame: &Frame, pool: &Pool, lift: f64) -> Vec<Point> {
     points
 }
 
-/// Counts have a bin for each number, as long as there are not too many.
+/// For counts: bins that hold the same number of whole numbers each, so that none is favoured.
 fn whole_bins(ascending: &[f64]) -> Option<Vec<f64>> {
     let (low, high) = (*ascending.first()?, *ascending.last()?);
     let is_whole = ascending.iter().all(|value| value.fract() == 0.0);
-    (is_whole && low < high && high - low < BINS_MAX as f64)
-        .then(|| (0..=(high - low) as usize + 1).map(|edge| low - 0.5 + edge as f64).collect())
+    if !is_whole || low == high || high - low > 1e15 {
+        return None;
+    }
+    let least = ((high - low + 1.0) / BINS_MAX as f64).ceil();
+    let wide = bin_width(ascending).round().max(least);
+    let bins = ((high - low + 1.0) / wide).ceil() as usize;
+    Some((0..=bins).map(|edge| low - 0.5 + edge as f64 * wide).collect())
 }
 
-/// Edges of equal bins by Freedman and Diaconis' rule (width: twice the interquartile range over the cube root
-/// of n), between 5 and [`BINS_MAX`] of them.
+/// Edges of equal bins, between 5 and [`BINS_MAX`] of them.
 fn bin_edges(ascending: &[f64]) -> Vec<f64> {
     let (low, high) = match (ascending.first(), ascending.last()) {
         (Some(low), Some(high)) if low < high => (*low, *high),
@@ -180,11 +184,16 @@ fn bin_edges(ascending: &[f64]) -> Vec<f64> {
         }
         _ => (0.0, 1.0),
     };
-    let quartile = |p| quantile(ascending, p).unwrap_or(0.0);
-    let width = 2.0 * (quartile(0.75) - quartile(0.25)) / libm::cbrt(ascending.len().max(1) as f64);
+    let width = bin_width(ascending);
     let wanted = if width > 0.0 { (high - low) / width } else { 10.0 };
     let bins = (wanted.ceil() as usize).clamp(5, BINS_MAX);
     (0..=bins).map(|edge| low + (high - low) * edge as f64 / bins as f64).collect()
+}
+
+/// Freedman and Diaconis' rule: twice the interquartile range over the cube root of n.
+fn bin_width(ascending: &[f64]) -> f64 {
+    let quartile = |p| quantile(ascending, p).unwrap_or(0.0);
+    2.0 * (quartile(0.75) - quartile(0.25)) / libm::cbrt(ascending.len().max(1) as f64)
 }
 
 /// The percentage of the pool's values in each bin.
@@ -212,6 +221,6 @@ mod tests {
         assert_eq!(bin_edges(&[]).len(), 11);
         assert_eq!(bin_edges(&[4.0, 4.0]), [1.0, 3.0, 5.0, 7.0]);
         assert_eq!(whole_bins(&[0.0, 0.0, 2.0]).unwrap(), [-0.5, 0.5, 1.5, 2.5]);
-        assert!(whole_bins(&[0.0, 2.5]).is_none() && whole_bins(&[0.0, 2e9]).is_none());
+        assert!(whole_bins(&[0.0, 2.5]).is_none() && whole_bins(&[0.0, 2e9]).unwrap().len() <= BINS_MAX + 1);
     }
 }

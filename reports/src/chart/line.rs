@@ -56,10 +56,11 @@ pub(super) fn over_key(plot: &Plot<'_, '_>) -> Scene {
     frame.finish(&plot.chart.group, &legend, &plot.notes("point", &pools, notes))
 }
 
-/// A line over simulated time: at each moment the mean over runs of the last value.
+/// A line over simulated time: from each moment on the mean over runs of what they were last at.
 pub(super) fn over_time(plot: &Plot<'_, '_>) -> Scene {
     let rows = plot.data.experiment.series.iter().filter(|row| row.name == plot.chart.y);
-    let end = rows.clone().map(|row| row.t_s).fold(0.0, f64::max);
+    let spans = plot.data.experiment.spans.iter().map(|span| span.to_s);
+    let end = rows.clone().map(|row| row.t_s).chain(spans).fold(0.0, f64::max);
     let mut traces: BTreeMap<(u32, u64), Vec<(f64, f64)>> = Default::default();
     rows.for_each(|row| traces.entry((row.point, row.seed)).or_default().push((row.t_s, row.value)));
     traces.values_mut().for_each(|trace| trace.sort_by(|a, b| a.0.total_cmp(&b.0)));
@@ -67,9 +68,9 @@ pub(super) fn over_time(plot: &Plot<'_, '_>) -> Scene {
     let groups = plot.groups();
     let moments = moments(traces.values().flatten().map(|(x, _)| *x).collect(), end);
     let last = |group: &Group<'_>, x: f64| -> Vec<f64> {
-        let traces = group.runs.iter().filter_map(|run| traces.get(&(run.point, run.seed)));
-        let last = traces.filter_map(|trace| trace[..trace.partition_point(|p| p.0 <= x)].last());
-        last.map(|(_, value)| *value).collect()
+        let trace = |run: &&Run| traces.get(&(run.point, run.seed)).map_or(&[][..], Vec::as_slice);
+        let last = |trace: &[(f64, f64)]| trace[..trace.partition_point(|p| p.0 <= x)].last().copied();
+        group.runs.iter().map(|run| last(trace(run)).map_or(0.0, |(_, value)| value)).collect()
     };
     let values: Vec<Vec<Vec<f64>>> =
         groups.iter().map(|group| moments.iter().map(|x| last(group, *x)).collect()).collect();
@@ -88,8 +89,7 @@ pub(super) fn over_time(plot: &Plot<'_, '_>) -> Scene {
     let mut frame = Frame::new(plot.title(), x, y);
     draw_lines(&mut frame, &groups, &lines, false);
     // Each run counts once at each moment.
-    let traced = |run: &&&Run| traces.contains_key(&(run.point, run.seed));
-    let counted = |group: &Group<'_>| Pool::new(group.runs.iter().filter(traced).map(|_| &[0.0][..]));
+    let counted = |group: &Group<'_>| Pool::new(group.runs.iter().map(|_| &[0.0][..]));
     let pools: Vec<Pool> = groups.iter().map(counted).collect();
     let means: Vec<&[f64]> = values.iter().flatten().map(Vec::as_slice).collect();
     let note = bounds.note("Lines are means; the band is", &means);
@@ -107,9 +107,10 @@ fn stepped(line: Vec<Estimate>) -> Vec<Estimate> {
     steps
 }
 
-/// The moments at which values were taken if runs share them, else evenly spaced ones.
+/// The first and last moment, and those between at which something changed; evenly spaced ones if there are many.
 fn moments(mut taken: Vec<f64>, end: f64) -> Vec<f64> {
     const MOMENTS_MAX: usize = 400;
+    taken.extend([0.0, end]);
     taken.sort_by(f64::total_cmp);
     taken.dedup();
     if taken.len() <= MOMENTS_MAX {

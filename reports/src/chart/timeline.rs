@@ -26,7 +26,7 @@ struct Panel<'e> {
     run: &'e Run,
     lanes: Vec<&'e str>,
     spans: Vec<&'e Span>,
-    faults: Vec<&'e Fault>,
+    faults: Vec<Fault>,
 }
 
 /// Draws one panel for each group: the first of its runs that has spans.
@@ -91,7 +91,7 @@ fn panel<'e>(plot: &Plot<'_, 'e>, run: &'e Run, notes: &mut Vec<String>) -> Pane
     lanes.sort_by(|a, b| natural_order(a, b));
     lanes.dedup();
     let faults = experiment.faults.iter().filter(|fault| (fault.point, fault.seed) == (run.point, run.seed));
-    let mut faults: Vec<&Fault> = faults.collect();
+    let mut faults = merged(faults);
     let mut limit = |what: &str, count: usize, most: usize| {
         if count > most {
             notes.push(format!("The first {most} of {count} {what} are shown."));
@@ -104,6 +104,22 @@ fn panel<'e>(plot: &Plot<'_, 'e>, run: &'e Run, notes: &mut Vec<String>) -> Pane
     spans.truncate(SPANS_MAX);
     faults.truncate(FAULTS_MAX);
     Panel { run, lanes, spans, faults }
+}
+
+/// Faults of one kind and period as one, with all their targets.
+fn merged<'e>(faults: impl Iterator<Item = &'e Fault>) -> Vec<Fault> {
+    let mut merged: Vec<Fault> = Vec::new();
+    for fault in faults {
+        let is_same =
+            |at: &&mut Fault| (&at.kind, at.from_s, at.to_s) == (&fault.kind, fault.from_s, fault.to_s);
+        // Those that strike together stand together.
+        match merged.iter_mut().rev().take(100).find(is_same) {
+            Some(at) if at.target.split(", ").any(|target| target == fault.target) => {}
+            Some(at) => at.target = format!("{}, {}", at.target, fault.target),
+            None => merged.push(fault.clone()),
+        }
+    }
+    merged
 }
 
 /// The state of most of the time is the calm background, `down` is empty, the others take colours by rank.
@@ -216,9 +232,9 @@ struct Strip<'e> {
 }
 
 impl<'e> Strip<'e> {
-    fn new(faults: &[&'e Fault], x: &Axis) -> Strip<'e> {
+    fn new(faults: &'e [Fault], x: &Axis) -> Strip<'e> {
         let across = |seconds: f64| LEFT + x.at(seconds) * (RIGHT - LEFT);
-        let mut sorted = faults.to_vec();
+        let mut sorted: Vec<&Fault> = faults.iter().collect();
         sorted.sort_by(|a, b| a.from_s.total_cmp(&b.from_s).then(b.to_s.total_cmp(&a.to_s)));
         let mut ends = [f64::MIN; FAULT_ROWS_MAX];
         let mut placed = Vec::new();

@@ -158,6 +158,13 @@ impl<P: Subject> Run<'_, P> {
         }
         self.world.start(&mut (&mut self.observer, &mut *log));
         let healing = Time::ZERO + plan.duration;
+        let mut froms: Vec<Time> = always.iter().map(|(_, _, from)| *from).collect();
+        froms.sort_unstable();
+        // Between events nothing changes: to look at each beginning, and then after every event, is to look always.
+        for from in froms.into_iter().filter(|from| *from < healing) {
+            self.until(from + Duration::from_nanos(1), log, &mut |run| run.check_always(&mut always));
+            self.check_always(&mut always);
+        }
         self.until(healing, log, &mut |run| run.check_always(&mut always));
         if !plan.heal.is_zero() && self.failure.is_none() {
             self.healed = Some(healing);

@@ -122,7 +122,7 @@ fn scenarios(files: &[PathBuf]) -> impl Iterator<Item = &PathBuf> {
 /// `key=value`.
 fn assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().into(), value.into())),
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().into(), value.trim().into())),
         _ => Err("expected key=value, such as network.loss=0.01".into()),
     }
 }

@@ -66,8 +66,8 @@ const REFUSED: &[(&str, &[&str])] = &[
         "protocol = \"raft\"\n[[sweep]]\nkey = \"cluster.nodes\"\nvalues = <<[]>>",
         &["is empty", "run nothing"],
     ),
-    ("protocol = \"raft\"\n[[sweep]]\nkey = \"params.nope\"\nvalues = [<<1>>, 2]", &["unknown key `nope`"]),
-    ("protocol = \"raft\"\n[[sweep]]\nkey = \"run.seeds\"\nvalues = [<<1>>, 2]", &["same at every point"]),
+    ("protocol = \"raft\"\n[[sweep]]\nkey = <<\"params.nope\">>\nvalues = [1, 2]", &["unknown key `nope`"]),
+    ("protocol = \"raft\"\n[[sweep]]\nkey = <<\"run.seeds\">>\nvalues = [1, 2]", &["same at every point"]),
     (
         "protocol = \"raft\"\n[[sweep]]\nkey = \"cluster.nodes\"\nname = <<\"messages\">>\nvalues = [3]",
         &["is a column of the results already", "expected another name"],

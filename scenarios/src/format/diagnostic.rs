@@ -25,12 +25,13 @@ impl Report {
         self.problems.list()
     }
 
-    /// Says at which point of a sweep this was found; of the file itself, if there is no sweep.
+    /// Says at which point of a sweep this was found, where that matters: not of what is found `elsewhere` as well.
     #[must_use]
-    pub fn at_point(mut self, labels: &[(String, String)]) -> Self {
+    pub fn at_point(mut self, labels: &[(String, String)], elsewhere: Option<&Self>) -> Self {
         let at: Vec<String> = labels.iter().map(|(axis, label)| format!("{axis} = {label}")).collect();
-        if !at.is_empty() {
-            for problem in self.problems.list_mut().iter_mut().filter(|problem| problem.help.is_none()) {
+        let is_common = |problem: &Problem| elsewhere.is_some_and(|other| other.problems().contains(problem));
+        for problem in self.problems.list_mut() {
+            if problem.help.is_none() && !at.is_empty() && !is_common(problem) {
                 problem.help = Some(format!("found at {}", at.join(", ")));
             }
         }

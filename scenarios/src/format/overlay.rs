@@ -1,6 +1,6 @@
 //! Values laid over a document: `--set key=value`, and what a sweep sets at one of its points.
 
-use seedbed_core::settings::{Entry, Node, Problem, Problems, Setting, Shape, Span, Table, Value};
+use seedbed_core::settings::{Entry, Node, Problem, Problems, Setting, Shape, Span, Spanned, Table, Value};
 
 use super::{Document, Report, Source, tree};
 
@@ -9,14 +9,14 @@ type Parts<'a> = Vec<(&'a str, Span)>;
 
 /// Keys with dots, and what each is set to, in order: a case of a sweep, or what holds in quick runs.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Assignments(pub Vec<(String, Node)>);
+pub struct Assignments(pub Vec<(Spanned<String>, Node)>);
 
 impl Document {
-    /// The document with some keys set to values that have their spans already: at a point of its sweep, say.
+    /// The document with some keys set to values, all with their spans already: at a point of its sweep, say.
     ///
     /// # Errors
-    /// If one of the keys leads nowhere; the report points at its value.
-    pub fn with(&self, sets: &[(String, Node)]) -> Result<Self, Report> {
+    /// If one of the keys leads nowhere; the report points at it.
+    pub fn with(&self, sets: &[(Spanned<String>, Node)]) -> Result<Self, Report> {
         let mut document = self.clone();
         for (key, node) in sets {
             document.set_node(key, node.clone())?;
@@ -57,12 +57,12 @@ impl Document {
         }
     }
 
-    /// Sets one key to a value that has its span already.
+    /// Sets one key to a value; both have their spans already.
     ///
     /// # Errors
-    /// If the key leads nowhere; the report points at the value.
-    pub fn set_node(&mut self, key: &str, node: Node) -> Result<(), Report> {
-        let whole = node.span;
+    /// If the key leads nowhere; the report points at it.
+    pub fn set_node(&mut self, key: &Spanned<String>, node: Node) -> Result<(), Report> {
+        let whole = key.span;
         let set = parts(key, whole).and_then(|parts| {
             let parts: Parts<'_> = parts.into_iter().map(|(part, _)| (part, whole)).collect();
             place(&mut self.root, &parts, node)
@@ -86,7 +86,7 @@ impl Setting for Assignments {
     }
     fn write(&self) -> Option<Value> {
         let mut table = Table::default();
-        self.0.iter().for_each(|(key, node)| table.insert(key, node.span, node.clone()));
+        self.0.iter().for_each(|(key, node)| table.insert(key, key.span, node.clone()));
         Some(Value::Table(table))
     }
 }
@@ -99,7 +99,7 @@ impl Assignments {
             let key = format!("{prefix}{key}");
             match node.table() {
                 Some(inner) if node.span.start <= span.start => self.collect(&format!("{key}."), inner),
-                _ => self.0.push((key, node.clone())),
+                _ => self.0.push((Spanned { span: *span, value: key }, node.clone())),
             }
         }
     }
@@ -246,7 +246,7 @@ mod tests {
         let document = Document::parse("file.toml", text).expect("it is TOML");
         let quick = document.root().table().and_then(|root| root.find("quick")).expect("it is there");
         let sets: Assignments = seedbed_core::settings::read(quick).expect("they are assignments");
-        let written: Vec<_> = sets.0.iter().map(|(key, node)| format!("{key} = {}", node.value)).collect();
+        let written: Vec<_> = sets.0.iter().map(|(key, node)| format!("{} = {}", key.value, node.value)).collect();
         assert_eq!(written, ["a.b = 1", "c = { d = 2 }", "fault.leader-crash.every = \"1s\"", "e.f = 3"]);
         assert!(
             self::document()

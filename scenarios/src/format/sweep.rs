@@ -50,14 +50,14 @@ pub struct Point {
     /// The same as `--set` takes it.
     pub arguments: Vec<(String, String)>,
     /// The keys to set, and to what.
-    pub overlay: Vec<(String, Node)>,
+    pub overlay: Vec<(Spanned<String>, Node)>,
 }
 
 /// What an axis does at one of its values.
 struct Step {
     label: String,
     argument: String,
-    sets: Vec<(String, Node)>,
+    sets: Vec<(Spanned<String>, Node)>,
 }
 
 /// All points, in order; without axes, the one point that sets nothing.
@@ -72,7 +72,7 @@ pub fn expand(axes: &[Axis]) -> Result<Vec<Point>, Problems> {
         if !names.insert(axis.name()) {
             problems.push(Problem::new(axis.span(), format!("two axes are called `{}`", axis.name())));
         }
-        let own: BTreeSet<_> = steps.iter().flat_map(|step| &step.sets).map(|(key, _)| key.clone()).collect();
+        let own: BTreeSet<_> = steps.iter().flat_map(|step| &step.sets).map(|(key, _)| key.value.clone()).collect();
         if let Some(key) = own.iter().find(|key| keys.contains(*key)) {
             problems.push(Problem::new(axis.span(), format!("two axes set `{key}`")));
         }
@@ -159,11 +159,11 @@ impl Axis {
             };
             return cases.iter().map(step).collect();
         }
-        let key = self.key.as_ref().map_or("", |key| key);
+        let key = self.key.clone().unwrap_or_else(|| String::new().into());
         let step = |node: Node| Step {
             label: label(&node.value),
             argument: argument(&node.value),
-            sets: vec![(key.into(), node)],
+            sets: vec![(key.clone(), node)],
         };
         let listed = self.values.iter().flat_map(|values| values.iter().cloned());
         let ranged = self.range.iter().flat_map(|range| range.nodes(range.span));
@@ -246,7 +246,7 @@ mod tests {
         let text = |point: &Point| {
             let labels: Vec<_> = point.labels.iter().map(|(axis, label)| format!("{axis} {label}")).collect();
             let sets: Vec<_> =
-                point.overlay.iter().map(|(key, node)| format!("{key}={}", node.value)).collect();
+                point.overlay.iter().map(|(key, node)| format!("{}={}", key.value, node.value)).collect();
             format!("{} {} | {}", point.index, labels.join(", "), sets.join(", "))
         };
         assert_eq!(
@@ -272,10 +272,11 @@ mod tests {
         };
         assert_eq!(params(&points[0]), "{ a = 1, b = 3 }");
         assert_eq!(params(&points[1]), "{ a = 1, b = \"x\" }");
-        let lost = [("params.a.c".into(), points[1].overlay[0].1.clone())];
+        let (key, value) = points[1].overlay[0].clone();
+        let lost = [(Spanned { value: "params.a.c".into(), ..key }, value)];
         let shown = document.with(&lost).unwrap_err().to_string();
         assert!(
-            shown.contains("`c` cannot be set in integer 1") && shown.contains("file.toml:2:43"),
+            shown.contains("`c` cannot be set in integer 1") && shown.contains("file.toml:2:18"),
             "{shown}"
         );
     }

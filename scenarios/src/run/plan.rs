@@ -135,13 +135,19 @@ impl Experiment {
         ["sweep", "quick"].iter().for_each(|key| document.remove(key));
         let files = Beside::new(path);
         let (mut points, mut columns) = (Vec::new(), Vec::new());
-        for point in expanded {
+        let mut at = |point: &format::Point| {
             let document = document.with(&point.overlay)?;
-            let made = document.read::<Scenario>().and_then(|scenario| {
-                make(scenario, &point, registry, &files, &mut columns)
-                    .map_err(|problems| document.report(problems))
+            make(document.read::<Scenario>()?, point, registry, &files, &mut columns)
+                .map_err(|problems| document.report(problems))
+        };
+        for point in &expanded {
+            let made = at(point).map_err(|report| {
+                // What is wrong at the other end of the sweep, too, is not wrong because of the point.
+                let other = if point.index == 0 { expanded.len() - 1 } else { 0 };
+                let elsewhere = (other != point.index).then(|| at(&expanded[other]).err()).flatten();
+                report.at_point(&point.labels, elsewhere.as_ref())
             });
-            points.push(made.map_err(|report| report.at_point(&point.labels))?);
+            points.push(made?);
         }
         let first: &Scenario = &points[0].scenario;
         references::check(first, &axes, &labels, &columns, registry)
@@ -168,7 +174,9 @@ impl Experiment {
 /// Adds what the values of these axes are called: a file may name those that `--quick` or `--set` leave out.
 fn note_labels(labels: &mut Labels, axes: &[Axis]) {
     for axis in axes {
-        labels.entry(axis.name().to_owned()).or_default().extend(axis.labels());
+        let known = labels.entry(axis.name().to_owned()).or_default();
+        let new: Vec<String> = axis.labels().into_iter().filter(|label| !known.contains(label)).collect();
+        known.extend(new);
     }
 }
 
@@ -207,8 +215,8 @@ fn refuse_common(points: &[format::Point]) -> Result<(), Problems> {
     let is_common = |key: &str| key == "run.seeds" || COMMON.contains(&key.split('.').next().unwrap_or(key));
     match points.iter().flat_map(|point| &point.overlay).find(|(key, _)| is_common(key)) {
         None => Ok(()),
-        Some((key, node)) => {
-            let problem = Problem::new(node.span, format!("`{key}` is the same at every point"));
+        Some((key, _)) => {
+            let problem = Problem::new(key.span, format!("`{}` is the same at every point", key.value));
             Err(problem.expected("a key that may vary").into())
         }
     }

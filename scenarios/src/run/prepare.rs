@@ -6,7 +6,7 @@ use seedbed_core::contract::{Duration, NodeId};
 use seedbed_core::settings::{Problem, Problems, Span, Spanned};
 use seedbed_reports::sample_columns;
 use seedbed_sim::clock::Clocks;
-use seedbed_sim::fault::{Generator, Selector};
+use seedbed_sim::fault::{Generator, Selector, When};
 use seedbed_sim::law::{Files, Law, Spec};
 use seedbed_sim::network::{Link, Network};
 use seedbed_sim::topology::Matrix;
@@ -269,6 +269,12 @@ impl Builder<'_> {
             let valid = known.iter().chain(&["all", "minority", "majority"]).copied();
             self.problems.push(Problem::unknown(selector.span, "role or selector", role, valid));
         }
+        let is_both =
+            |name: &&str| entry.roles().contains(name) && scenario.cluster.names.iter().any(|known| known == name);
+        for name in selector.roles().into_iter().filter(is_both) {
+            let message = format!("`{name}` is a role, and what `cluster.names` calls a node");
+            self.problems.push(Problem::new(selector.span, message).expected("another name for the node"));
+        }
     }
 
     fn faults(
@@ -284,6 +290,12 @@ impl Builder<'_> {
                 self.target(selector, scenario, entry, regions);
             }
             let Some(generator) = self.sound(fault.generator(self.files)) else { continue };
+            if let (When::Repeatedly { gap, .. }, Some(every)) = (&generator.when, &fault.every)
+                && gap.longest().is_zero()
+            {
+                let problem = Problem::new(every.span, "the fault would strike for ever at one moment");
+                self.problems.push(problem.expected("a time above 0s"));
+            }
             match (fault.target().filter(|_| fault.each), network) {
                 (Some(target), Some(network)) => {
                     let nodes = self.fixed(target, &scenario.cluster, network, regions);
@@ -326,7 +338,12 @@ impl Builder<'_> {
                 if !figures.contains(&threshold.metric) {
                     let names = figures.iter().map(String::as_str);
                     let problem = Problem::unknown(threshold.span, "figure", &threshold.metric, names);
-                    self.problems.push(problem);
+                    let mean = format!("{}.mean", threshold.metric);
+                    self.problems.push(match figures.contains(&mean) {
+                        true => Problem { nearest: None, ..problem }
+                            .help(format!("it has many values per run: bound a figure of them, such as `{mean}`")),
+                        false => problem,
+                    });
                 }
             }
             rules.extend(check.rule());

@@ -61,6 +61,7 @@ pub(super) fn check(
             names.problems.push(problem.help("add `name = \"...\"` to this [[sweep]]"));
         }
     }
+    names.different(scenario.fault.iter().filter_map(|fault| fault.name.as_ref()), "faults");
     names.different(scenario.chart.iter().map(|chart| &chart.name), "charts");
     names.different(scenario.table.iter().map(|table| &table.name), "tables");
     scenario.chart.iter().for_each(|chart| names.chart(chart));

@@ -94,6 +94,9 @@ impl Timeline<'_> {
     }
 
     fn names(&self, nodes: &[NodeId]) -> String {
+        if nodes.len() > 1 && nodes.len() == self.cluster.nodes as usize {
+            return "all".into();
+        }
         let shown: Vec<String> = nodes.iter().take(5).map(|node| self.cluster.name(*node)).collect();
         let more = if nodes.len() > 5 { format!("+{}", nodes.len() - 5) } else { String::new() };
         format!("{}{more}", shown.join("+"))

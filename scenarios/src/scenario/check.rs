@@ -70,7 +70,7 @@ impl Check {
         .filter_map(|(name, given)| given.then_some(name))
         .collect();
         match given.as_slice() {
-            [] => Err(("name", "asks nothing: write `check`, `always`, `eventually` or `metric`".into())),
+            [] => Err(("check", "asks nothing: write `check`, `always`, `eventually` or `metric`".into())),
             [_, second, ..] => Err((second, format!("does not go with `{}`", given[0]))),
             [only] if *only != "eventually" && self.within.is_some() => {
                 Err(("within", "goes with `eventually` only".into()))

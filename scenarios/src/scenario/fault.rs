@@ -14,7 +14,7 @@ settings! {
     /// A fault, once or again and again.
     pub struct Fault {
         /// What sweeps and `--set` call it: `fault.NAME.every`.
-        pub name: Option<String> = None, in 1..=100;
+        pub name: Option<Spanned<String>> = None, in 1..=100;
         /// What goes wrong.
         pub what: What, flat;
         /// At these times.
@@ -172,6 +172,11 @@ impl Fault {
             (.., What::DiskStall { .. }) if self.lasts.is_none() => {
                 Err(("kind", "needs `lasts`: a disk that stalls for ever is a crash".into()))
             }
+            (.., What::DiskError { .. } | What::DiskRot { .. } | What::ClockJump { .. })
+                if self.lasts.is_some() =>
+            {
+                Err(("lasts", format!("does not go with `{}`, which is over at once", self.what.name())))
+            }
             _ => Ok(()),
         }
     }
@@ -179,7 +184,7 @@ impl Fault {
     /// What reports call it.
     #[must_use]
     pub fn label(&self) -> &str {
-        self.name.as_deref().unwrap_or(self.what.name())
+        self.name.as_ref().map_or(self.what.name(), |name| name)
     }
 
     /// The selectors in it, to be checked against the cluster.

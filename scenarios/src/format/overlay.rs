@@ -246,7 +246,8 @@ mod tests {
         let document = Document::parse("file.toml", text).expect("it is TOML");
         let quick = document.root().table().and_then(|root| root.find("quick")).expect("it is there");
         let sets: Assignments = seedbed_core::settings::read(quick).expect("they are assignments");
-        let written: Vec<_> = sets.0.iter().map(|(key, node)| format!("{} = {}", key.value, node.value)).collect();
+        let written: Vec<_> =
+            sets.0.iter().map(|(key, node)| format!("{} = {}", key.value, node.value)).collect();
         assert_eq!(written, ["a.b = 1", "c = { d = 2 }", "fault.leader-crash.every = \"1s\"", "e.f = 3"]);
         assert!(
             self::document()

@@ -72,7 +72,8 @@ pub fn expand(axes: &[Axis]) -> Result<Vec<Point>, Problems> {
         if !names.insert(axis.name()) {
             problems.push(Problem::new(axis.span(), format!("two axes are called `{}`", axis.name())));
         }
-        let own: BTreeSet<_> = steps.iter().flat_map(|step| &step.sets).map(|(key, _)| key.value.clone()).collect();
+        let own: BTreeSet<_> =
+            steps.iter().flat_map(|step| &step.sets).map(|(key, _)| key.value.clone()).collect();
         if let Some(key) = own.iter().find(|key| keys.contains(*key)) {
             problems.push(Problem::new(axis.span(), format!("two axes set `{key}`")));
         }

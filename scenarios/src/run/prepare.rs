@@ -269,8 +269,9 @@ impl Builder<'_> {
             let valid = known.iter().chain(&["all", "minority", "majority"]).copied();
             self.problems.push(Problem::unknown(selector.span, "role or selector", role, valid));
         }
-        let is_both =
-            |name: &&str| entry.roles().contains(name) && scenario.cluster.names.iter().any(|known| known == name);
+        let is_both = |name: &&str| {
+            entry.roles().contains(name) && scenario.cluster.names.iter().any(|known| known == name)
+        };
         for name in selector.roles().into_iter().filter(is_both) {
             let message = format!("`{name}` is a role, and what `cluster.names` calls a node");
             self.problems.push(Problem::new(selector.span, message).expected("another name for the node"));
@@ -340,8 +341,9 @@ impl Builder<'_> {
                     let problem = Problem::unknown(threshold.span, "figure", &threshold.metric, names);
                     let mean = format!("{}.mean", threshold.metric);
                     self.problems.push(match figures.contains(&mean) {
-                        true => Problem { nearest: None, ..problem }
-                            .help(format!("it has many values per run: bound a figure of them, such as `{mean}`")),
+                        true => Problem { nearest: None, ..problem }.help(format!(
+                            "it has many values per run: bound a figure of them, such as `{mean}`"
+                        )),
                         false => problem,
                     });
                 }

@@ -40,6 +40,12 @@ pub trait Subject: Protocol {
         &[]
     }
 
+    /// What a status page shows of a node beside its role, such as its leader and term: name and value, each time in the
+    /// same order.
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
     /// What it cannot keep, in words for the report.
     fn caveats() -> &'static [&'static str] {
         &[]

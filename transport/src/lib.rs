@@ -1,0 +1,12 @@
+//! The real world: the nodes that ran in a simulator run on sockets, disks and clocks.
+//!
+//! A [`Host`](host) owns one node: it takes inputs in turn, steps the protocol, and carries out the effects. What it
+//! stands on is pluggable: a [`Link`](link::Link) carries frames between nodes, a [`Store`](store::Store) keeps records and
+//! blobs, [`Watch`](host::Watch) looks on.
+
+pub mod host;
+pub mod knobs;
+pub mod link;
+pub mod store;
+
+pub use knobs::Knobs;

@@ -32,6 +32,8 @@ pub(super) enum Zero {
 }
 
 const TICKS_WANTED: f64 = 6.0;
+/// The share of a logarithmic axis that may be empty at one end, so that it ends at a tick.
+const EMPTY_MAX: f64 = 1.0 / 6.0;
 
 impl Axis {
     /// An axis over all of the values; those that a logarithm cannot show are left out.
@@ -96,6 +98,18 @@ impl Axis {
         let values = || marks.iter().map(|mark| mark.0);
         let below = values().filter(|value| *value <= low * 1.0001).max_by(f64::total_cmp).unwrap_or(low);
         let above = values().filter(|value| *value >= high * 0.9999).min_by(f64::total_cmp).unwrap_or(high);
+        // An end that would leave much of the axis empty is nearer, at a digit without a tick.
+        let much = EMPTY_MAX * libm::log(above / below);
+        let below = if libm::log(low / below) > much {
+            digits(low).filter(|at| *at <= low * 1.0001).fold(below, f64::max)
+        } else {
+            below
+        };
+        let above = if libm::log(above / high) > much {
+            digits(high).filter(|at| *at >= high * 0.9999).fold(above, f64::min)
+        } else {
+            above
+        };
         let (from, to) = if zero == Zero::Never { (low, high) } else { (below, above) };
         let shown = marks.into_iter().filter(|mark| mark.0 >= from * 0.9999 && mark.0 <= to * 1.0001);
         let ticks = shown.map(|(value, digit, decade)| (value, decimal(value, digit, decade))).collect();
@@ -145,6 +159,12 @@ impl Axis {
 
 fn power_of_ten(exponent: i32) -> f64 {
     format!("1e{exponent}").parse().unwrap_or(f64::MAX)
+}
+
+/// The multiples of a power of ten around a value.
+fn digits(value: f64) -> impl Iterator<Item = f64> {
+    let decade = power_of_ten(libm::log10(value).floor() as i32);
+    (1..=10).map(move |digit| f64::from(digit) * decade)
 }
 
 /// The step of 1, 2 or 5 times a power of ten that is at least as wide.
@@ -218,6 +238,9 @@ mod tests {
         let axis = Axis::over([2.0, 900.0], true, Zero::IfNear, String::new());
         assert_eq!(written(&axis), ["1", "10", "100", "1000"]);
         assert_eq!((axis.at(1.0), axis.at(1000.0), axis.at(-4.0)), (0.0, 1.0, 0.0));
+        let axis = Axis::over([1.0, 215.0], true, Zero::IfNear, String::new());
+        assert_eq!(written(&axis), ["1", "10", "100"]);
+        assert_eq!((axis.from(), axis.to()), (1.0, 300.0), "no long empty end");
         let axis = Axis::over([0.66, 0.99], true, Zero::IfNear, String::new());
         assert_eq!(written(&axis), ["0.6", "0.7", "0.8", "0.9", "1"]);
         let axis = Axis::over([0.79], false, Zero::IfNear, String::new());

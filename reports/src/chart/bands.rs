@@ -4,7 +4,7 @@ use super::axis::{Axis, Zero};
 use super::frame::{Frame, Swatch};
 use super::palette::{BLACK, GREY, WHITE, ink};
 use super::scene::{Ink, Point, Scene};
-use super::{Group, Plot, hidden, least_shown};
+use super::{Group, Plot, hidden, least_shown, spoken};
 use crate::stats::{Pool, quantile};
 
 /// Points beyond the whiskers that are drawn for one box; more would be a smear.
@@ -80,7 +80,7 @@ impl<'e> Layout<'e> {
                     frame.scene.line(&[(left, y), (right, y)], 1.8, GREY, super::frame::DOTTED);
                 }
             }
-            legend.push((Swatch::Reference(GREY), reference.name.replace('_', " ")));
+            legend.push((Swatch::Reference(GREY), spoken(&reference.name, &reference.unit)));
         }
         let pools: Vec<&Pool> = self.cells.iter().map(|cell| &cell.pool).collect();
         frame.finish(&plot.chart.group, &legend, &plot.notes(self.unit(plot), &pools, notes))

@@ -4,7 +4,7 @@ use super::axis::{Axis, Zero};
 use super::frame::{DOTTED, Frame, Swatch};
 use super::palette::{GREY, dashes, ink, marker};
 use super::scene::{Point, Scene};
-use super::{Group, Plot, hidden, least_shown};
+use super::{Group, Plot, hidden, least_shown, spoken};
 use crate::stats::{Pool, dkw_half_width, quantile};
 
 /// Steps drawn of one distribution function: beyond, ranks are thinned, to an error of less than a pixel.
@@ -36,7 +36,7 @@ pub(super) fn cdf(plot: &Plot<'_, '_>) -> Scene {
         let points = steps(&frame, pool, 0.0);
         frame.scene.line(&points, 2.0, ink(*series), dashes(*series));
         for p in [0.25, 0.5, 0.75] {
-            if let Some(value) = pool.quantile(p).filter(|value| *value >= frame.x.from()) {
+            if let Some(value) = on_curve(pool, p).filter(|value| *value >= frame.x.from()) {
                 let at = frame.point(value, p);
                 marker(&mut frame.scene, *series, at, 3.6);
             }
@@ -124,7 +124,7 @@ fn finish(
         if let Some(mean) = mean {
             let x = frame.point(mean, 0.0).0;
             frame.scene.line(&[(x, frame.top), (x, frame.bottom)], 1.6, GREY, DOTTED);
-            legend.push((Swatch::Reference(GREY), reference.name.replace('_', " ")));
+            legend.push((Swatch::Reference(GREY), spoken(&reference.name, &reference.unit)));
         }
     }
     let all = series.iter().flat_map(|(_, pool)| pool.ascending());
@@ -132,6 +132,13 @@ fn finish(
     let pools: Vec<&Pool> = series.iter().map(|(_, pool)| pool).collect();
     let notes = plot.notes("curve", &pools, notes);
     frame.finish(&plot.chart.group, &legend, &notes)
+}
+
+/// Where a distribution function reaches `p`: a value that was seen, not one between two of them.
+fn on_curve(pool: &Pool, p: f64) -> Option<f64> {
+    let values = pool.ascending();
+    let rank = (p * values.len() as f64).ceil() as usize;
+    values.get(rank.max(1) - 1).copied()
 }
 
 /// The corners of a distribution function, raised by `lift` and cut to 0..1. Values left of the axis lift its

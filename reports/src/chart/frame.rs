@@ -268,9 +268,16 @@ pub(super) fn wrap(text: &str, size: f64, width: f64, lines_max: usize) -> Vec<S
     lines.into_iter().map(|line| shorten(&line, size, width)).collect()
 }
 
+/// How much wider bold DejaVu Sans is than regular, at most.
+const BOLD: f64 = 1.13;
+
+/// The same for bold text.
+pub(super) fn shorten_bold(text: &str, size: f64, width: f64) -> String {
+    shorten(text, size, width / BOLD)
+}
+
 fn wrap_bold(text: &str, size: f64, width: f64, lines_max: usize) -> Vec<String> {
-    // Bold DejaVu Sans is up to an eighth wider than regular.
-    wrap(text, size, width / 1.13, lines_max)
+    wrap(text, size, width / BOLD, lines_max)
 }
 
 #[cfg(test)]

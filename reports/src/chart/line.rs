@@ -4,7 +4,7 @@ use super::axis::{Axis, Zero};
 use super::frame::{DOTTED, Frame, Swatch};
 use super::palette::{GREY, dashes, ink, marker};
 use super::scene::{Point, Scene};
-use super::{Bounds, Group, Plot, hidden, with_unit};
+use super::{Bounds, Group, Plot, hidden, spoken, with_unit};
 use crate::rows::Run;
 use crate::stats::{Pool, mean};
 use std::collections::BTreeMap;
@@ -194,7 +194,7 @@ fn references(plot: &Plot<'_, '_>, groups: &[Group<'_>], levels: &[&str], xs: &[
     for metric in &plot.references {
         let per_group: Vec<Vec<(f64, f64)>> =
             groups.iter().map(|group| means(xs, &pools_of(plot, group, levels, &metric.name))).collect();
-        let name = metric.name.replace('_', " ");
+        let name = spoken(&metric.name, &metric.unit);
         match per_group.split_first() {
             Some((first, others)) if others.iter().all(|other| other == first) => {
                 curves.push(Reference { label: name, series: None, points: first.clone() });

@@ -243,14 +243,31 @@ fn least_shown(pool: &Pool, is_log: bool) -> Option<f64> {
     }
 }
 
-/// `leaderless (ms)` for a column `leaderless_ms` in ms.
+/// `leaderless (ms)` for a column `leaderless_ms` in ms, and `leaderless, p95 of a run (ms)` for a figure of its values.
 pub(crate) fn with_unit(name: &str, unit: &str) -> String {
-    let name = name.replace('_', " ");
-    match name.strip_suffix(unit).and_then(|stem| stem.strip_suffix(' ')) {
-        _ if unit.is_empty() => name,
-        Some(stem) => format!("{stem} ({unit})"),
-        None => format!("{name} ({unit})"),
-    }
+    let stem = spoken(name, unit);
+    if unit.is_empty() { stem } else { format!("{stem} ({unit})") }
+}
+
+/// The same without the unit.
+fn spoken(name: &str, unit: &str) -> String {
+    let (metric, figure) = match name.rsplit_once('.') {
+        Some((metric, figure @ ("n" | "mean" | "p50" | "p95" | "p99" | "max"))) => (metric, figure),
+        _ => (name, ""),
+    };
+    // How many values there are has no unit, but they have.
+    let counted = metric.rsplit_once('_').map(|(_, unit)| unit).filter(|_| figure == "n");
+    let unit = counted.filter(|unit| Quantity::parse(&format!("1{unit}")).is_some()).unwrap_or(unit);
+    let metric = metric.replace('_', " ");
+    let stem = metric.strip_suffix(unit).and_then(|stem| stem.strip_suffix(' '));
+    let stem = stem.filter(|_| !unit.is_empty()).unwrap_or(&metric);
+    let figure = match figure {
+        "" => return stem.into(),
+        "n" => "number",
+        "p50" => "median",
+        other => other,
+    };
+    format!("{stem}, {figure} of a run")
 }
 
 /// `1 run`, `30 runs`, or `28–30 runs` where it differs.
@@ -268,6 +285,16 @@ fn span(counts: impl Iterator<Item = usize> + Clone, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_columns_are_spoken() {
+        assert_eq!(with_unit("unavailable_ms", "ms"), "unavailable (ms)");
+        assert_eq!(with_unit("unavailable_ms.p95", "ms"), "unavailable, p95 of a run (ms)");
+        assert_eq!(with_unit("unavailable_ms.n", ""), "unavailable, number of a run");
+        assert_eq!(with_unit("network.loss", ""), "network.loss");
+        assert_eq!(with_unit("time without a leader", "ms"), "time without a leader (ms)");
+        assert_eq!(spoken("first_leader_ms", "ms"), "first leader");
+    }
 
     #[test]
     fn intervals_end_where_the_metric_does() {

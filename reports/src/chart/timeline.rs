@@ -2,7 +2,7 @@
 
 use super::Plot;
 use super::axis::{Axis, Zero};
-use super::frame::{LABEL, Swatch, TICK, WIDTH, draw_legend, draw_notes, heading, shorten};
+use super::frame::{LABEL, Swatch, TICK, WIDTH, draw_legend, draw_notes, heading, shorten, shorten_bold};
 use super::palette::{BLACK, CALM, FAULT, GREY, GRID, WHITE, ink};
 use super::scene::{Align, Ink, Scene, Type, text_width};
 use crate::natural_order;
@@ -76,11 +76,21 @@ pub(super) fn draw(plot: &Plot<'_, '_>) -> Scene {
     scene
 }
 
+/// Which run a panel shows: its keys with their values; where that is too long the values alone, the group's first.
 fn plot_heading(plot: &Plot<'_, '_>, run: &Run) -> String {
-    let keys = plot.data.experiment.columns_of(&[crate::Role::Key]).zip(&run.keys);
-    let mut keys: Vec<String> = keys.map(|(key, value)| format!("{} {value}", key.name)).collect();
-    keys.push(format!("seed {}", run.seed));
-    keys.join(", ")
+    let columns = plot.data.experiment.columns_of(&[crate::Role::Key]);
+    let mut keys: Vec<(&str, &str)> =
+        columns.zip(&run.keys).map(|(key, value)| (key.name.as_str(), value.as_str())).collect();
+    let seed = format!("seed {}", run.seed);
+    let named = keys.iter().map(|(key, value)| format!("{key} {value}"));
+    let whole = named.chain([seed.clone()]).collect::<Vec<_>>().join(", ");
+    if text_width(&whole, TICK.size, true) <= RIGHT - LEFT {
+        return whole;
+    }
+    keys.sort_by_key(|(key, _)| *key != plot.chart.group);
+    let values =
+        keys.into_iter().map(|(_, value)| value).chain([seed.as_str()]).collect::<Vec<_>>().join(", ");
+    shorten_bold(&values, TICK.size, RIGHT - LEFT)
 }
 
 fn panel<'e>(plot: &Plot<'_, 'e>, run: &'e Run, notes: &mut Vec<String>) -> Panel<'e> {
@@ -172,8 +182,7 @@ fn draw_panel(
     states: &[(&str, Ink)],
     top: f64,
 ) -> f64 {
-    let heading = shorten(heading, TICK.size, RIGHT - LEFT);
-    scene.text((LEFT, top + 10.0), &heading, Align::Left, Type { is_bold: true, ..TICK });
+    scene.text((LEFT, top + 10.0), heading, Align::Left, Type { is_bold: true, ..TICK });
     let strip = Strip::new(&panel.faults, x);
     let lanes = top + 20.0 + strip.rows as f64 * FAULT_ROW;
     let bottom = lanes + panel.lanes.len() as f64 * LANE;

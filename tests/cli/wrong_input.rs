@@ -19,6 +19,35 @@ const REFUSED: &[(&str, &[&str])] = &[
         &["wrong type: found text \"five\"", "expected"],
     ),
     ("protocol = \"raft\"\n[cluster]\nnodes = <<0>>", &["out of range", "expected an integer between 1 and"]),
+    ("protocol = \"raft\"\n[network]\nloss = <<nan>>", &["is no probability", "between 0 and 1"]),
+    (
+        "protocol = \"raft\"\n[network]\nloss = <<\"5%\">>",
+        &["wrong type", "expected a number between 0 and 1"],
+    ),
+    (
+        "protocol = \"raft\"\n[network]\nlatency = { law = \"uniform\", from = \"5ms\", to = <<\"1ms\">> }",
+        &["`to` is wrong: the range ends at 1ms, before it begins at 5ms"],
+    ),
+    (
+        "protocol = \"raft\"\n[cluster]\nnodes = 1\nnames = <<[\"a\", \"b\"]>>",
+        &["`names` holds more names than there are nodes: 2 for 1"],
+    ),
+    (
+        "protocol = \"raft\"\n[[sweep]]\nkey = \"network.loss\"\nrange = { from = 0, to = 1, count = <<5>> }",
+        &["whole values that fall together"],
+    ),
+    (
+        "protocol = \"raft\"\n[workload]\nkind = \"constant\"\nevery = \"1s\"\nstart = \"5s\"\nstop = <<\"1s\">>",
+        &["`stop` must be after `start` = 5s"],
+    ),
+    (
+        "protocol = \"raft\"\n[[chart]]\nname = \"a\"\nkind = \"line\"\nx = \"t_s\"\ny = \"leaders\"\nreference = [<<\"leaders\">>]",
+        &["a chart over time has no reference"],
+    ),
+    (
+        "protocol = \"raft\"\n[[chart]]\nname = \"a\"\nkind = \"cdf\"\ny = \"elections\"\ngroup = <<\"loss\">>",
+        &["unknown axis of the sweep `loss`", "expected none: there is no axis of the sweep"],
+    ),
     (
         "protocol = \"raft\"\n[network]\nloss = <<1.5>>",
         &["is no probability", "expected a number between 0 and 1"],

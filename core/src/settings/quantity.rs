@@ -319,7 +319,15 @@ impl Setting for Probability {
         Shape::Number { min: 0.0, max: 1.0 }
     }
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        let read = Self::new(f64::read(node, problems)?);
+        let number = match node.value {
+            Value::Integer(whole) => whole as f64,
+            Value::Number(number) => number,
+            _ => {
+                problems.push(Problem::wrong_type(node, &Self::shape()));
+                return None;
+            }
+        };
+        let read = Self::new(number);
         if read.is_none() {
             let problem = Problem::new(node.span, format!("{} is no probability", node.value));
             problems.push(problem.expected(Self::shape().to_string()));

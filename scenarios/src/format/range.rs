@@ -117,7 +117,7 @@ impl Range {
         match (&self.step, self.count, self.per_decade) {
             (Some(_), None, None) if self.log => Err(("log", "goes with `count` only".into())),
             (Some(step), None, None) => stepped(from, to, read("step", step)?),
-            (None, Some(count), None) => Ok(counted(from, to, count, self.log)),
+            (None, Some(count), None) => counted(from, to, count, self.log),
             (None, None, Some(per_decade)) => decades(from, to, per_decade),
             (None, None, None) => {
                 Err(("to", "says not how many: add `step`, `count` or `per_decade`".into()))
@@ -160,14 +160,23 @@ fn stepped(from: Amount, to: Amount, step: Amount) -> Result<Vec<Amount>, (&'sta
     Ok((0..=steps as u64).map(amount).collect())
 }
 
-fn counted(from: Amount, to: Amount, count: u32, log: bool) -> Vec<Amount> {
+fn counted(from: Amount, to: Amount, count: u32, log: bool) -> Result<Vec<Amount>, (&'static str, String)> {
     let last = f64::from(count - 1);
     let between = |index: u32| match (f64::from(index) / last, log) {
         (part, true) => rounded(from.value() * libm::pow(to.value() / from.value(), part), 4),
         (part, false) => rounded(from.value() + (to.value() - from.value()) * part, 12),
     };
     let inner = (1..count - 1).map(|index| from.nearest(between(index)));
-    std::iter::once(from).chain(inner).chain(std::iter::once(to)).collect()
+    let amounts: Vec<Amount> = std::iter::once(from).chain(inner).chain(std::iter::once(to)).collect();
+    match amounts.windows(2).any(|pair| pair[0].value() >= pair[1].value()) {
+        false => Ok(amounts),
+        true if from.value() == to.value() => Err(("to", "is `from`: that is one value, not several".into())),
+        true => Err((
+            "count",
+            "makes whole values that fall together; write bounds such as 0.0 and 1.0 for values between"
+                .into(),
+        )),
+    }
 }
 
 fn decades(from: Amount, to: Amount, per_decade: u32) -> Result<Vec<Amount>, (&'static str, String)> {
@@ -229,5 +238,18 @@ mod tests {
         // Whole numbers that fall together are one value.
         assert_eq!(along("from = 1, to = 10, per_decade = 20").len(), 10);
         assert_eq!(along("from = 7, to = 7, step = 1"), ["7"]);
+    }
+
+    #[test]
+    fn as_many_values_are_made_as_are_asked_for() {
+        let refused = |range: &str| {
+            let text = format!("sweep = [{{ key = \"x\", range = {{ {range} }} }}]");
+            Document::parse("file.toml", &text).unwrap().read::<Swept>().unwrap_err().to_string()
+        };
+        assert!(refused("from = 0, to = 1, count = 5").contains("write bounds such as 0.0 and 1.0"));
+        assert!(refused("from = 1, to = 3, count = 9, log = true").contains("`count` makes whole values"));
+        assert!(refused("from = 7.0, to = 7.0, count = 2").contains("`to` is `from`"));
+        assert_eq!(along("from = 0.0, to = 1, count = 5"), ["0.0", "0.25", "0.5", "0.75", "1.0"]);
+        assert_eq!(along("from = 3, to = 10, count = 3"), ["3", "7", "10"]);
     }
 }

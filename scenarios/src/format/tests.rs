@@ -203,7 +203,11 @@ fn every_wrong_value_is_refused_with_what_was_expected() {
             "longer than 100 years",
             "a duration",
         ),
-        ("fault = [{ kind = \"loss\", share = nan }]", "number NaN is out of range", "expected a number"),
+        (
+            "fault = [{ kind = \"loss\", share = nan }]",
+            "nan is no probability",
+            "expected a number between 0 and 1",
+        ),
         ("fault = [{ kind = \"loss\", share = -0.1 }]", "-0.1 is no probability", "between 0 and 1"),
         ("params = [1]", "wrong type: found a list of 1", "expected a table"),
         (

@@ -76,7 +76,11 @@ const TIME: &str = "t_s";
 impl Names<'_> {
     fn known(&mut self, name: &Spanned<String>, what: &str, all: &[&str]) {
         if !all.contains(&name.as_str()) {
-            self.problems.push(Problem::unknown(name.span, what, name, all.iter().copied()));
+            let problem = Problem::unknown(name.span, what, name, all.iter().copied());
+            self.problems.push(match all {
+                [] => problem.expected(format!("none: there is no {what}")),
+                _ => problem,
+            });
         }
     }
 
@@ -115,6 +119,10 @@ impl Names<'_> {
         chart.group.iter().for_each(|group| self.axis(group));
         let numbers = if is_over_time { self.series.clone() } else { self.numbers.clone() };
         chart.y.iter().chain(&chart.reference).for_each(|name| self.known(name, "metric", &numbers));
+        for name in chart.reference.iter().filter(|_| is_over_time) {
+            let problem = Problem::new(name.span, "a chart over time has no reference");
+            self.problems.push(problem.expected("no `reference` beside `x = \"t_s\"`"));
+        }
         for (axis, label) in &chart.only {
             self.label(axis, label);
             if axis.contains(['=', ';']) || label.contains(';') {

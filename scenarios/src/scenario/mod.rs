@@ -123,14 +123,18 @@ impl Cluster {
         let mut names: Vec<&String> = self.names.iter().collect();
         names.sort_unstable();
         match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            _ if names.len() > self.nodes as usize => {
-                Err(("names", format!("are {}, but there are only {} nodes", names.len(), self.nodes)))
-            }
-            Some(pair) => Err(("names", format!("give two nodes the name `{}`", pair[0]))),
+            _ if names.len() > self.nodes as usize => Err((
+                "names",
+                format!("holds more names than there are nodes: {} for {}", names.len(), self.nodes),
+            )),
+            Some(pair) => Err(("names", format!("gives two nodes the name `{}`", pair[0]))),
             None => match names.into_iter().find(|name| !is_name(name)) {
                 Some(name) => Err((
                     "names",
-                    format!("`{name}` cannot be a name: use letters, digits, `-` and `_`, and no selector"),
+                    format!(
+                        "holds `{name}`, which cannot be a name: begin with a letter, go on with letters, digits, `-` and \
+                         `_`, and use no selector"
+                    ),
                 )),
                 None => Ok(()),
             },

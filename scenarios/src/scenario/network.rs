@@ -30,7 +30,7 @@ settings! {
         pub reorder: Option<ReorderSpec> = None;
         /// The probability that a frame is damaged on the way; the codec refuses it.
         pub corrupt: Probability = Probability::NEVER;
-        /// Bits per second of each link and lane.
+        /// Bits per second of each link, for both lanes together; what is in the control lane goes first.
         pub bandwidth: Option<Rate> = None, in Rate(1)..=Rate::MAX;
         /// How much may wait for the bandwidth of a link.
         pub queue: Bytes = Bytes(16 << 20);

@@ -15,7 +15,7 @@ settings! {
         pub kind: Kind;
         /// Its heading.
         pub title: String = String::new();
-        /// The axis of the sweep along x (line, box, bars).
+        /// The axis of the sweep along x (line, box, bars), or `t_s`: a metric over simulated time (line).
         pub x: Option<Spanned<String>> = None;
         /// The metric.
         pub y: Option<Spanned<String>> = None;

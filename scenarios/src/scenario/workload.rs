@@ -28,6 +28,18 @@ settings! {
         /// What they ask: see `seedbed list` for the protocol's keys.
         pub command: Option<Node> = None;
     }
+    verify = Workload::consistent;
+}
+
+impl Workload {
+    fn consistent(&self) -> Result<(), (&'static str, String)> {
+        match self.stop {
+            Some(stop) if stop <= self.start => {
+                Err(("stop", format!("must be after `start` = {}: nobody would ask anything", self.start)))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 variants! {

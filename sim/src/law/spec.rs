@@ -172,13 +172,13 @@ impl Spec {
     fn is_law(&self) -> Result<(), (&'static str, String)> {
         match *self {
             Self::Uniform { from, to, .. } if to < from => {
-                Err(("to", format!("the range ends at {to}, before it begins at {from}")))
+                Err(("to", format!("is wrong: the range ends at {to}, before it begins at {from}")))
             }
             Self::Pareto { scale, cap: Some(cap), .. } if cap < scale => {
-                Err(("cap", format!("the cap of {cap} is below the scale of {scale}")))
+                Err(("cap", format!("is {cap}, below the `scale` of {scale}")))
             }
             Self::Pareto { alpha, cap: None, .. } if alpha <= 1.0 => {
-                Err(("alpha", LawError::NoMean { alpha }.to_string()))
+                Err(("alpha", format!("is too small: {}", LawError::NoMean { alpha })))
             }
             _ => Ok(()),
         }

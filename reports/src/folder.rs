@@ -87,6 +87,7 @@ impl Experiment {
     pub fn write(&self, dir: &Path) -> Result<()> {
         self.check()?;
         std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
+        self.remove_drawings_of_others(dir)?;
         write_rows(dir, &self.about)?;
         write_rows(dir, &self.described())?;
         write_records(dir, "runs.csv", &self.runs_header(), self.runs.iter().map(run_record))?;
@@ -99,6 +100,24 @@ impl Experiment {
         write_rows(dir, &self.charts)?;
         write_rows(dir, &self.tables)?;
         write_rows(dir, &self.expected)
+    }
+
+    /// Removes what an earlier experiment in the same folder has drawn and this one will not draw over.
+    fn remove_drawings_of_others(&self, dir: &Path) -> Result<()> {
+        let earlier: Vec<Chart> = read_rows(dir).unwrap_or_default();
+        let is_ours = |name: &str| self.charts.iter().any(|chart| chart.name == name);
+        for chart in earlier.iter().filter(|chart| chart.is_named_well() && !is_ours(&chart.name)) {
+            for ending in ["svg", "png"] {
+                let path = dir.join("charts").join(format!("{}.{ending}", chart.name));
+                match std::fs::remove_file(&path) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(Error::io(&path)(error));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Reads a folder that [`Experiment::write`] wrote, or somebody edited.

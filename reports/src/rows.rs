@@ -266,6 +266,14 @@ pub struct Chart {
     /// `key=value` pairs that select the runs, separated by `;` (also `point` and `seed`).
     pub filter: String,
 }
+
+impl Chart {
+    /// Whether its name can be that of files.
+    pub(crate) fn is_named_well(&self) -> bool {
+        let is_legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        (1..=100).contains(&self.name.len()) && self.name.chars().all(is_legal)
+    }
+}
 row!(
     Chart,
     "charts.csv",

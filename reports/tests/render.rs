@@ -46,6 +46,24 @@ fn the_same_tables_give_the_same_bytes() {
 }
 
 #[test]
+fn nothing_that_an_earlier_experiment_drew_stays() {
+    let dir = folder("again");
+    let mut experiment = fixture::election();
+    experiment.write(&dir).unwrap();
+    render(&dir).unwrap();
+    std::fs::write(dir.join("charts/mine.svg"), "not ours").unwrap();
+    let dropped = experiment.charts.remove(0).name;
+    experiment.write(&dir).unwrap();
+    let left = contents(&dir.join("charts"));
+    for ending in ["svg", "png"] {
+        let drawing = |name: &str| dir.join(format!("charts/{name}.{ending}"));
+        assert!(!left.contains_key(&drawing(&dropped)), "{dropped}.{ending}");
+        assert!(left.contains_key(&drawing(&experiment.charts[0].name)));
+    }
+    assert!(left.contains_key(&dir.join("charts/mine.svg")));
+}
+
+#[test]
 fn everything_promised_is_drawn() {
     let dir = folder("promised");
     fixture::election().write(&dir).unwrap();

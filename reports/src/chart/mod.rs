@@ -68,8 +68,7 @@ struct Group<'e> {
 
 impl<'d, 'e> Plot<'d, 'e> {
     fn new(chart: &'d Chart, data: &'d Data<'e>) -> std::result::Result<Plot<'d, 'e>, String> {
-        let is_legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if chart.name.is_empty() || chart.name.len() > 100 || !chart.name.chars().all(is_legal) {
+        if !chart.is_named_well() {
             return Err(format!("name: expected letters, digits, `-` and `_`, found `{}`", chart.name));
         }
         let is_over_time = chart.kind == ChartKind::Line && chart.x == TIME;

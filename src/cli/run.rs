@@ -92,7 +92,8 @@ impl Run {
         print(&rendered.terminal(folder::width()))?;
         let shown = folder.shown();
         print(&format!(
-            "{runs} runs in {}; results in {}\n  {}\n",
+            "{runs} run{} in {}; results in {}\n  {}\n",
+            if runs == 1 { "" } else { "s" },
             seconds(ran),
             shown.display(),
             shown.join("report.html").display()

@@ -370,6 +370,39 @@ fn tables_follow_rfc_4180_and_their_figures_are_right() {
 
 #[cfg(unix)]
 #[test]
+fn the_page_tells_the_whole_set_up_and_no_defaults() {
+    let bed = Bed::new("set-up");
+    bed.write(
+        "told.toml",
+        "protocol = \"raft\"
+        run = { duration = \"2s\", seeds = 1, wire = true }
+        disk = { sync = \"2ms\" }
+        network = { latency = { law = \"normal\", mean = \"9ms\", sd = \"1ms\" }, burst = { begin = 0.01, end = 0.5 } }
+        workload = { kind = \"closed\", clients = 3, to = \"leader\" }
+        [[fault]]
+        name = \"outage\"
+        kind = \"crash\"
+        target = \"leader\"
+        every = \"1s\"
+        [[sweep]]
+        key = \"network.loss\"
+        values = [0.0, 0.25]",
+    );
+    assert_eq!(bed.run("told.toml", "out", &[]).code, 0);
+    let about = csv(&bed.read("out/about.csv"));
+    let told =
+        |key: &str| about.iter().find(|row| row[0] == "setup" && row[1] == key).map(|row| row[2].as_str());
+    let network = "latency = { law = \"normal\", mean = \"9ms\", sd = \"1ms\" }, \
+                   burst = { begin = 0.01, end = 0.5 }, loss = 0.0 / 0.25";
+    assert_eq!(told("network"), Some(network));
+    assert_eq!(told("disks"), Some("sync = \"2ms\""));
+    assert_eq!(told("workload"), Some("kind = \"closed\", clients = 3, to = \"leader\""));
+    assert_eq!(told("fault outage"), Some("kind = \"crash\", target = \"leader\", every = \"1s\""));
+    assert_eq!(told("run"), Some("wire = true"));
+    assert_eq!((told("nodes"), told("clocks"), told("cluster")), (Some("5"), None, None));
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
     use std::io::Read;
     use std::process::Stdio;

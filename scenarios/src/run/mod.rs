@@ -12,6 +12,7 @@ mod plan;
 mod prepare;
 mod references;
 mod registry;
+mod setup;
 mod tables;
 mod timeline;
 

@@ -8,6 +8,7 @@ use seedbed_reports::Section;
 use super::experiment::{Results, Row, Tally};
 use super::failure::Owed;
 use super::plan::{Experiment, Point};
+use super::setup::{protocols, setup};
 use crate::scenario::Expect;
 
 /// The most violations that are listed; all are counted.
@@ -225,50 +226,15 @@ fn about(experiment: &Experiment) -> Vec<reports::About> {
     if !scenario.question.is_empty() {
         add(Section::Head, "question", scenario.question.clone());
     }
-    let mut protocols: Vec<&str> =
-        experiment.points.iter().map(|point| point.scenario.protocol.as_str()).collect();
-    protocols.sort_unstable();
-    protocols.dedup();
-    add(Section::Setup, "scenario", experiment.path.display().to_string());
-    add(Section::Setup, "protocols", protocols.join(", "));
-    for protocol in &protocols {
-        let own = experiment.points.iter().filter(|point| point.scenario.protocol.as_str() == *protocol);
-        add(Section::Setup, &format!("parameters of {protocol}"), parameters(own));
-    }
-    add(
-        Section::Setup,
-        "nodes",
-        distinct(&experiment.points, |point| point.scenario.cluster.nodes.to_string()),
-    );
-    add(Section::Setup, "network", distinct(&experiment.points, |point| network(&point.scenario)));
-    if scenario.workload.is_some() {
-        let clients =
-            |point: &Point| point.scenario.workload.as_ref().map_or("none", |w| w.arrivals.name()).to_owned();
-        add(Section::Setup, "workload", distinct(&experiment.points, clients));
-    }
-    let faults = |point: &Point| {
-        let all: Vec<&str> = point.scenario.fault.iter().map(|fault| fault.label()).collect();
-        if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+    rows.extend(setup(experiment));
+    let mut add = |section, key: &str, value: String| {
+        rows.push(reports::About { section, key: key.into(), value });
     };
-    add(Section::Setup, "faults", distinct(&experiment.points, faults));
-    add(
-        Section::Setup,
-        "simulated time per run",
-        distinct(&experiment.points, |point| duration(&point.scenario)),
-    );
     let seeds = &experiment.seeds;
-    add(
-        Section::Setup,
-        "seeds per point",
-        format!("{} ({}..{})", seeds.end - seeds.start, seeds.start, seeds.end),
-    );
-    add(Section::Setup, "points", experiment.points.len().to_string());
-    let version = env!("CARGO_PKG_VERSION");
-    add(Section::Setup, "version", format!("seedbed {version}, model {}", seedbed_sim::MODEL_VERSION));
     for note in &scenario.notes {
         add(Section::Note, "", note.clone());
     }
-    for protocol in protocols {
+    for protocol in protocols(experiment) {
         let point = experiment.points.iter().find(|point| point.scenario.protocol.as_str() == protocol);
         for caveat in point.map_or(&[][..], |point| point.caveats) {
             add(Section::Note, protocol, (*caveat).into());
@@ -285,62 +251,4 @@ fn about(experiment: &Experiment) -> Vec<reports::About> {
     let first = &experiment.points[0];
     add(Section::Reproduce, "one run, event by event", replay_command(experiment, first, seeds.start));
     rows
-}
-
-/// What differs between points, each once; shortened where there is much.
-fn distinct<'a>(points: impl IntoIterator<Item = &'a Point>, what: impl Fn(&Point) -> String) -> String {
-    let mut all: Vec<String> = Vec::new();
-    for text in points.into_iter().map(what) {
-        if !all.contains(&text) {
-            all.push(text);
-        }
-        if all.len() > 8 {
-            all.truncate(8);
-            return format!("{}, ...", all.join(" / "));
-        }
-    }
-    all.join(" / ")
-}
-
-/// Every parameter, with all values that the sweep gives it.
-fn parameters<'a>(points: impl IntoIterator<Item = &'a Point>) -> String {
-    let mut all: Vec<(&str, Vec<&str>)> = Vec::new();
-    for (key, value) in points.into_iter().flat_map(|point| settings(point.ready.parameters())) {
-        match all.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, values)) if values.contains(&value) => {}
-            Some((_, values)) => values.push(value),
-            None => all.push((key, vec![value])),
-        }
-    }
-    let one = |(key, values): &(&str, Vec<&str>)| format!("{key} = {}", values.join(" / "));
-    all.iter().map(one).collect::<Vec<_>>().join(", ")
-}
-
-fn settings(lines: &str) -> impl Iterator<Item = (&str, &str)> {
-    lines.lines().map(|line| line.split_once(" = ").unwrap_or((line, "")))
-}
-
-fn network(scenario: &crate::scenario::Scenario) -> String {
-    let network = &scenario.network;
-    let base = match (&network.map, &network.latency) {
-        (Some(map), _) if network.regions.is_empty() => map.value.clone(),
-        (Some(map), _) => {
-            let names: Vec<&str> = network.regions.iter().map(|region| region.as_str()).collect();
-            format!("{} ({})", map.value, names.join(", "))
-        }
-        (None, Some(latency)) => {
-            use seedbed_core::settings::Setting;
-            latency.write().map_or_else(String::new, |value| value.to_string())
-        }
-        (None, None) => "1ms".into(),
-    };
-    let loss = network.loss.value();
-    if loss > 0.0 { format!("{base}, loss {loss}") } else { base }
-}
-
-fn duration(scenario: &crate::scenario::Scenario) -> String {
-    match scenario.run.heal {
-        heal if heal.is_zero() => scenario.run.duration.to_string(),
-        heal => format!("{} and {heal} healed", scenario.run.duration),
-    }
 }

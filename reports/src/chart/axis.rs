@@ -84,9 +84,9 @@ impl Axis {
         let (low, high) = (low.clamp(1e-300, 1e300), high.clamp(1e-300, 1e300));
         let (low, high) = if low == high { (low / 3.0, high * 3.0) } else { (low, high) };
         let decades: Vec<i32> = (libm::log10(low).floor() as i32..=libm::log10(high).ceil() as i32).collect();
-        let within: &[f64] = match decades.len() {
-            ..=3 if high / low < 6.0 => &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0],
-            ..=3 => &[1.0, 2.0, 5.0],
+        let within: &[f64] = match high / low {
+            ..6.0 => &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0],
+            ..200.0 => &[1.0, 2.0, 5.0],
             _ => &[1.0],
         };
         let every = decades.len().div_ceil(10);
@@ -241,6 +241,11 @@ mod tests {
         let axis = Axis::over([1.0, 215.0], true, Zero::IfNear, String::new());
         assert_eq!(written(&axis), ["1", "10", "100"]);
         assert_eq!((axis.from(), axis.to()), (1.0, 300.0), "no long empty end");
+        let axis = Axis::over([8300.0, 160_000.0], true, Zero::IfNear, String::new());
+        assert_eq!(
+            written(&axis),
+            ["5000", "10\u{2009}000", "20\u{2009}000", "50\u{2009}000", "100\u{2009}000", "200\u{2009}000"]
+        );
         let axis = Axis::over([0.66, 0.99], true, Zero::IfNear, String::new());
         assert_eq!(written(&axis), ["0.6", "0.7", "0.8", "0.9", "1"]);
         let axis = Axis::over([0.79], false, Zero::IfNear, String::new());

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 /// Why a folder could not be written, read or drawn.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The operating system refused a file.
-    #[error("{}: {source}", path.display())]
+    /// The operating system refused a file; why is in the source.
+    #[error("{}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,

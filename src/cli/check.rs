@@ -47,6 +47,7 @@ impl Check {
         Experiment::load(file, registry, request(!self.quick))?;
         let experiment = Experiment::load(file, registry, request(self.quick))?;
         let seeds = experiment.seeds.end - experiment.seeds.start;
-        Ok(format!("{} points x {seeds} seeds", experiment.points.len()))
+        let count = |number: u64, what| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+        Ok(format!("{} x {}", count(experiment.points.len() as u64, "point"), count(seeds, "seed")))
     }
 }

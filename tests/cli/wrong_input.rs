@@ -271,6 +271,15 @@ fn a_wrong_argument_is_explained() {
 }
 
 #[test]
+fn a_folder_that_is_none_is_named_once_with_the_reason() {
+    let bed = Bed::new("no-folder");
+    let told = bed.seedbed(["report", "nowhere"]);
+    is_refused(&told, &bed);
+    assert!(told.err.contains("nowhere") && told.err.contains("about.csv"), "{}", told.err);
+    assert_eq!(told.err.matches("os error").count(), 1, "{}", told.err);
+}
+
+#[test]
 fn a_damaged_list_of_faults_is_shown_where_it_is_damaged() {
     let bed = Bed::new("damaged-faults");
     bed.write("small.toml", SMALL);

@@ -7,6 +7,10 @@ use seedbed_core::contract::{EffectOf, InputOf, Life, NodeId, Protocol, Time};
 /// Looks on while a node runs: recordings, event streams and experiments are made from it. Called in the node's own
 /// task, so it must be quick and never block.
 pub trait Watch<P: Protocol>: Send + 'static {
+    /// A life begins, with this run key.
+    fn up(&mut self, node: NodeId, life: Life, key: &[u8; 32]) {
+        let _ = (node, life, key);
+    }
     /// An input is about to be handled.
     fn input(&mut self, moment: Moment, input: &InputOf<P>) {
         let _ = (moment, input);
@@ -30,6 +34,10 @@ impl<P: Protocol> Watch<P> for () {}
 
 /// Both look on.
 impl<P: Protocol, A: Watch<P>, B: Watch<P>> Watch<P> for (A, B) {
+    fn up(&mut self, node: NodeId, life: Life, key: &[u8; 32]) {
+        self.0.up(node, life, key);
+        self.1.up(node, life, key);
+    }
     fn input(&mut self, moment: Moment, input: &InputOf<P>) {
         self.0.input(moment, input);
         self.1.input(moment, input);

@@ -26,6 +26,10 @@ pub trait Link: Send + 'static {
     /// and called again without losing anything.
     fn receive(&mut self) -> impl Future<Output = Option<Incoming>> + Send;
 
+    /// Ends the connections with a peer that sent what no node sends: its frames were whole, but what they say does not
+    /// decode. It may connect again.
+    fn hang_up(&mut self, peer: NodeId);
+
     /// Gives outboxes a moment to empty, then ends all connections.
     fn close(self) -> impl Future<Output = ()> + Send;
 }

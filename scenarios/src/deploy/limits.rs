@@ -38,6 +38,12 @@ settings! {
         pub reconnect_reset: Duration = span(usual().reconnect_reset), in MILLISECOND..=HOUR;
         /// Inputs that may wait at a node; beyond it readers wait, and so do their peers.
         pub inbox_max: usize = usual().inbox_max, in 1..=16_777_216;
+        /// Bytes of records and blobs that may wait for the disk; beyond it the node takes nothing in.
+        pub unsynced_max: Bytes = size(usual().unsynced_max), in Bytes(4 << 10)..=Bytes(1 << 40);
+        /// A command that is not answered within this time has failed, whatever becomes of it.
+        pub command: Duration = span(usual().command), in MILLISECOND..=DAY;
+        /// What may still leave when a node stops has this long.
+        pub stop: Duration = span(usual().stop), in MILLISECOND..=HOUR;
         /// Jobs at once.
         pub jobs_max: usize = usual().jobs_max, in 1..=1_024;
         /// Jobs that may wait; of more, the outcome is none.
@@ -90,6 +96,9 @@ impl Limits {
             reconnect_max: time(self.reconnect_max),
             reconnect_reset: time(self.reconnect_reset),
             inbox_max: self.inbox_max,
+            unsynced_max: usize::try_from(self.unsynced_max.0).unwrap_or(usize::MAX),
+            command: time(self.command),
+            stop: time(self.stop),
             jobs_max: self.jobs_max,
             jobs_waiting_max: self.jobs_waiting_max,
             job: time(self.job),

@@ -5,6 +5,7 @@
 //! blobs, [`Watch`](host::Watch) looks on.
 
 pub mod host;
+pub mod identity;
 pub mod knobs;
 pub mod link;
 pub mod store;

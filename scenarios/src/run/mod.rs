@@ -1,6 +1,7 @@
 //! Runs a scenario: every point of its sweep with every seed.
 
 mod clients;
+mod conditions;
 mod execute;
 mod experiment;
 mod failure;
@@ -12,6 +13,7 @@ mod plan;
 mod prepare;
 mod references;
 mod registry;
+mod stage;
 mod tables;
 mod timeline;
 

@@ -5,6 +5,8 @@
 //! the order between lanes; what was under way or waiting when a connection ends is lost; a slow reader slows its
 //! senders down, until their outboxes are full and they drop; a frame that is too long ends the connection that brings it.
 
+pub mod weather;
+
 use std::future::Future;
 
 use bytes::Bytes;

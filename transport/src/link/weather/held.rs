@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use bytes::Bytes;
-use seedbed_core::contract::{Lane, Life, NodeId, frame};
+use seedbed_core::contract::frame::{self, Header, Sealed};
 
-use super::{Fate, Frames, Incoming, Passage, Sky};
+use super::{Frames, Incoming, Passage, Sky};
 
 /// What is under way to one node may take so many bytes; beyond it nothing more is taken in for a while.
 const HELD_MAX: usize = 256 << 20;
@@ -18,18 +18,6 @@ pub(super) struct Held {
     /// Orders what is due at the same moment.
     order: u64,
     bytes: usize,
-    /// The last message of each lane of each peer: what rides beside it has its fate.
-    last: BTreeMap<(NodeId, Lane), (Address, Option<Due>)>,
-}
-
-/// The sender's life, and which of its messages.
-type Address = (Life, u64);
-
-/// When a message comes, and perhaps comes again.
-#[derive(Clone, Copy, Debug)]
-struct Due {
-    first: Instant,
-    again: Option<Instant>,
 }
 
 impl Held {
@@ -57,29 +45,18 @@ impl Held {
         self.bytes < HELD_MAX
     }
 
-    /// Takes frames apart, and lets the sky decide about each message.
+    /// Takes frames apart, and lets the sky decide about each.
     pub(super) fn disturb(&mut self, frames: Frames, now: Instant, sky: &mut impl Sky) {
         let Frames { from, lane, bytes } = frames;
         let mut rest = bytes.as_ref();
-        while let Some((address, length)) = unit(rest) {
-            let (unit, left) = rest.split_at(length);
+        while let Ok(Sealed { header: Header { life, ordinal, .. }, size, .. }) = frame::open(rest) {
+            let (frame, left) = rest.split_at(size);
             rest = left;
-            let due = match self.last.get(&(from, lane)) {
-                Some((last, due)) if *last == address => *due,
-                _ => {
-                    let (life, ordinal) = address;
-                    let fate = sky.fate(Passage { from, lane, life, ordinal, size: length, at: now });
-                    fate.map(|Fate { delay, again }| Due {
-                        first: now + delay,
-                        again: again.map(|again| now + again),
-                    })
-                }
-            };
-            self.last.insert((from, lane), (address, due));
-            for at in due.into_iter().flat_map(|due| [Some(due.first), due.again]).flatten() {
+            let Some(fate) = sky.fate(Passage { from, lane, life, ordinal, size, at: now }) else { continue };
+            for after in [Some(fate.delay), fate.again].into_iter().flatten() {
                 // A copy: the frames themselves would keep their sender from sending more.
-                let bytes = Bytes::copy_from_slice(unit);
-                self.hold(at, Incoming::Frames(Frames { from, lane, bytes }));
+                let bytes = Bytes::copy_from_slice(frame);
+                self.hold(now + after, Incoming::Frames(Frames { from, lane, bytes }));
             }
         }
         // What cannot be taken apart is for the node to refuse.
@@ -95,23 +72,4 @@ fn size(incoming: &Incoming) -> usize {
         Incoming::Frames(frames) => frames.bytes.len(),
         Incoming::Up(_) | Incoming::Down(_) => 0,
     }
-}
-
-/// The first message of `bytes`, with the frames that ride beside it: they bear its address. Its address and length.
-fn unit(bytes: &[u8]) -> Option<(Address, usize)> {
-    let (address, mut length) = first(bytes)?;
-    while let Some((next, more)) = bytes.get(length..).and_then(first)
-        && next == address
-    {
-        length += more;
-    }
-    Some((address, length))
-}
-
-/// Address and length of the first frame.
-fn first(bytes: &[u8]) -> Option<(Address, usize)> {
-    let field = |at: usize| bytes.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes);
-    let length = (field(0)? as usize).checked_add(4).filter(|length| *length >= frame::HEADER_SIZE)?;
-    let ordinal = u64::from_le_bytes(bytes.get(15..23)?.try_into().ok()?);
-    (length <= bytes.len()).then_some(((Life(field(11)?), ordinal), length))
 }

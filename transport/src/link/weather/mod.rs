@@ -163,6 +163,10 @@ impl<L: Link, S: Sky> Link for Weather<L, S> {
         }
     }
 
+    fn hang_up(&mut self, peer: NodeId) {
+        self.link.hang_up(peer);
+    }
+
     async fn close(self) {
         self.link.close().await;
     }

@@ -22,6 +22,7 @@ impl Link for Pipe {
     async fn receive(&mut self) -> Option<Incoming> {
         self.0.recv().await
     }
+    fn hang_up(&mut self, _: NodeId) {}
     async fn close(self) {}
 }
 
@@ -97,14 +98,6 @@ async fn messages_come_when_they_are_due_twice_or_never() {
     let batch = [framed(1, "late"), framed(2, "lost"), framed(3, "twice"), framed(4, "soon")].concat();
     let all = vec![frames(batch), Incoming::Up(PEER), Incoming::Down(PEER)];
     assert_eq!(passed(sky, Cuts::default(), all).await, ["twice", "n1 up", "soon", "late", "twice"]);
-}
-
-#[tokio::test]
-async fn what_rides_beside_a_message_shares_its_fate() {
-    let sky = By(|ordinal| if ordinal == 1 { None } else { after(0) });
-    let all = vec![frames([framed(1, "a"), framed(1, "beside a")].concat()), frames(framed(1, "still a"))];
-    let all = all.into_iter().chain([frames([framed(2, "b"), framed(2, "beside b")].concat())]).collect();
-    assert_eq!(passed(sky, Cuts::default(), all).await, ["b", "beside b"]);
 }
 
 #[tokio::test]

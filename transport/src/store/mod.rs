@@ -1,5 +1,8 @@
 //! What a node keeps: records and blobs that survive `kill -9`.
 
+mod files;
+pub mod log;
+
 use std::path::PathBuf;
 
 use seedbed_core::contract::{Blob, BlobId, Life, Tag};
@@ -67,6 +70,12 @@ pub enum StoreError {
         path: PathBuf,
         /// What was found, and what to do.
         what: String,
+    },
+    /// Another process has it open.
+    #[error("{} is in use by another process: stop that first", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
     },
     /// The disk failed.
     #[error("{}: {error}", path.display())]

@@ -3,12 +3,16 @@
 
 mod address;
 mod cluster;
+mod home;
 mod limits;
 mod node;
+mod ports;
 mod process;
+mod written;
 
 pub use address::{Address, AddressError};
 pub use cluster::{ClusterFile, ClusterPlan};
+pub use home::{Home, HomeError, HomeLock, Seat};
 pub use limits::Limits;
 pub use node::{Api, KEYS_MAX, LogLevel, MEMBERS_MAX, Member, NodeFile, NodePlan};
 pub use process::{NoProcess, Process};

@@ -208,20 +208,30 @@ pub fn decode<M: Wire>(bytes: &[u8]) -> Result<(Header, M, usize), FrameError> {
 /// # Errors
 /// As for [`decode`].
 pub fn decode_with<M: Wire>(bytes: &[u8]) -> Result<Frame<M>, FrameError> {
-    let Sealed { header, kind, body, size } = open(bytes)?;
-    match kind {
-        KIND_MESSAGE => Ok(Frame { header, message: whole(body)?, blob: None, size }),
-        KIND_BLOB => {
-            let (described, raw) = body.split_at(covered(body)?);
-            let message = whole(described.get(BLOB_HEADER_SIZE..).ok_or(FrameError::Body)?)?;
-            let id = BlobId(field(described, 1)?);
-            let blob = match described[0] {
-                0 => Blob::synthetic(id, u64::from_le_bytes(field(described, 33)?)),
-                _ => Blob::claimed(id, raw),
-            };
-            Ok(Frame { header, message, blob: Some(blob), size })
+    open(bytes)?.read()
+}
+
+impl Sealed<'_> {
+    /// The message in it, with a blob or without.
+    ///
+    /// # Errors
+    /// If the kind is none of a message, or the body does not decode.
+    pub fn read<M: Wire>(self) -> Result<Frame<M>, FrameError> {
+        let Self { header, kind, body, size } = self;
+        match kind {
+            KIND_MESSAGE => Ok(Frame { header, message: whole(body)?, blob: None, size }),
+            KIND_BLOB => {
+                let (described, raw) = body.split_at(covered(body)?);
+                let message = whole(described.get(BLOB_HEADER_SIZE..).ok_or(FrameError::Body)?)?;
+                let id = BlobId(field(described, 1)?);
+                let blob = match described[0] {
+                    0 => Blob::synthetic(id, u64::from_le_bytes(field(described, 33)?)),
+                    _ => Blob::claimed(id, raw),
+                };
+                Ok(Frame { header, message, blob: Some(blob), size })
+            }
+            _ => Err(FrameError::UnknownKind { kind, skip: size }),
         }
-        _ => Err(FrameError::UnknownKind { kind, skip: size }),
     }
 }
 

@@ -1,4 +1,26 @@
 //! A host: one task that owns one node, takes its inputs in turn, and carries out its effects.
+//!
+//! Around the task stand a thread for the disk, a thread for the alarm, and one for each job that runs. Everything that
+//! waits has a bound: commands and frames in their channels, promises and records while the disk works, jobs.
+//!
+//! What effects mean is the same as in the simulator. The one difference: whether the disk has room is known a moment
+//! later there, so between a refusal and [`Input::Full`](seedbed_core::contract::Input::Full) other steps may have been
+//! taken. What they wrote is refused, too, and what they promised is dropped; each of them gets its own `Full`.
+
+mod counters;
+mod disk;
+mod effects;
+mod gate;
+mod handle;
+mod jobs;
+mod node;
+mod setup;
+mod timers;
+
+pub use counters::Counters;
+pub use handle::{CommandError, Ended, Handle};
+pub use jobs::{Service, Services};
+pub use setup::{Setup, start};
 
 use std::collections::VecDeque;
 

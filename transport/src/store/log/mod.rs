@@ -23,7 +23,6 @@ mod segment;
 mod tests;
 mod writer;
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -36,7 +35,7 @@ use self::entry::Kind;
 use self::manifest::{Manifest, StoreId};
 use self::writer::Writer;
 use super::files::{self, damaged, failed, refused};
-use super::{Opened, Store, StoreError};
+use super::{Ledger, Opened, Store, StoreError, weight};
 
 /// What to do with a store that has lost something.
 const ADVICE: &str = "A node that forgets what it promised can break the whole system: \
@@ -105,13 +104,6 @@ pub struct Log {
     is_broken: bool,
     /// Unlocked when it is closed.
     _lock: File,
-}
-
-/// What the records that count weigh.
-#[derive(Clone, Debug, Default)]
-struct Ledger {
-    total: u64,
-    of: BTreeMap<Tag, u64>,
 }
 
 impl Log {
@@ -282,26 +274,6 @@ impl Store for Log {
     fn remove(&mut self, id: BlobId) -> Result<(), StoreError> {
         self.attempt(|log| log.blobs.remove(id))
     }
-}
-
-impl Ledger {
-    fn add(&mut self, tag: Tag, weight: u64) {
-        self.total += weight;
-        *self.of.entry(tag).or_default() += weight;
-    }
-
-    fn of(&self, tag: Tag) -> u64 {
-        self.of.get(&tag).copied().unwrap_or_default()
-    }
-
-    fn clear(&mut self, tag: Tag) {
-        self.total -= self.of.remove(&tag).unwrap_or_default();
-    }
-}
-
-/// What a record counts against the bound: as in the simulator.
-const fn weight(record: &[u8]) -> u64 {
-    record.len() as u64 + 8
 }
 
 fn segments(dir: &Path) -> PathBuf {

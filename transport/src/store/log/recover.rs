@@ -9,12 +9,12 @@ use std::path::Path;
 
 use seedbed_core::contract::Tag;
 
+use super::ADVICE;
 use super::entry::{self, ALIGNMENT, Entry, Kind};
 use super::manifest::Manifest;
 use super::segment::{self, Header, START};
-use super::{ADVICE, Ledger};
-use crate::store::StoreError;
 use crate::store::files::damaged;
+use crate::store::{Ledger, StoreError, weight};
 
 /// What a log holds.
 #[derive(Debug, Default)]
@@ -137,7 +137,7 @@ impl Replay {
     /// What they weigh.
     pub(super) fn ledger(&self) -> Ledger {
         let mut ledger = Ledger::default();
-        self.records.iter().flatten().for_each(|(tag, record)| ledger.add(*tag, super::weight(record)));
+        self.records.iter().flatten().for_each(|(tag, record)| ledger.add(*tag, weight(record)));
         ledger
     }
 

@@ -94,7 +94,7 @@ impl<P: Protocol, L: Link, W: Watch<P>> Node<P, L, W> {
         let counters = &mut self.counters;
         *match sent {
             Ok(()) if fits => &mut counters.sent,
-            Ok(()) => &mut counters.too_long,
+            Ok(()) | Err(Refused::TooLong) => &mut counters.too_long,
             Err(Refused::Unconnected) => &mut counters.unconnected,
             Err(Refused::Full) => &mut counters.overflowed,
         } += 1;

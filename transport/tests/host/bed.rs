@@ -44,7 +44,7 @@ impl Net {
     pub(crate) fn inject(&self, from: NodeId, to: NodeId, lane: Lane, bytes: Vec<u8>) {
         let ends = self.0.lock().unwrap();
         if let Some(end) = ends.get(&to) {
-            let _ = end.send(Incoming::Frames(Frames { from, lane, bytes: Bytes::from(bytes) }));
+            let _ = end.send(Incoming::Frames(Frames::new(from, lane, Bytes::from(bytes))));
         }
     }
 

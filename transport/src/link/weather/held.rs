@@ -47,7 +47,7 @@ impl Held {
 
     /// Takes frames apart, and lets the sky decide about each.
     pub(super) fn disturb(&mut self, frames: Frames, now: Instant, sky: &mut impl Sky) {
-        let Frames { from, lane, bytes } = frames;
+        let Frames { from, lane, ref bytes, .. } = frames;
         let mut rest = bytes.as_ref();
         while let Ok(Sealed { header: Header { life, ordinal, .. }, size, .. }) = frame::open(rest) {
             let (frame, left) = rest.split_at(size);
@@ -56,13 +56,13 @@ impl Held {
             for after in [Some(fate.delay), fate.again].into_iter().flatten() {
                 // A copy: the frames themselves would keep their sender from sending more.
                 let bytes = Bytes::copy_from_slice(frame);
-                self.hold(now + after, Incoming::Frames(Frames { from, lane, bytes }));
+                self.hold(now + after, Incoming::Frames(Frames::new(from, lane, bytes)));
             }
         }
         // What cannot be taken apart is for the node to refuse.
         if !rest.is_empty() {
             let bytes = Bytes::copy_from_slice(rest);
-            self.hold(now, Incoming::Frames(Frames { from, lane, bytes }));
+            self.hold(now, Incoming::Frames(Frames::new(from, lane, bytes)));
         }
     }
 }

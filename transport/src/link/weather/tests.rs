@@ -36,7 +36,7 @@ fn framed(ordinal: u64, word: &str) -> Vec<u8> {
 }
 
 fn frames(bytes: Vec<u8>) -> Incoming {
-    Incoming::Frames(Frames { from: PEER, lane: Lane::Control, bytes: Bytes::from(bytes) })
+    Incoming::Frames(Frames::new(PEER, Lane::Control, Bytes::from(bytes)))
 }
 
 /// Everything that comes out, as words, after all of `incoming` went in and the link was closed.

@@ -104,16 +104,21 @@ async fn accept<C: Carrier>(shared: Arc<Shared>, carrier: Arc<C>, running: Runni
             };
             drop(place);
             match greeted {
-                Ok(greeted) => carry(&shared, greeted).await,
+                Ok(Some(greeted)) => carry(&shared, greeted).await,
+                Ok(None) => {}
                 Err(failure) => shared.report(from, failure),
             }
         });
     }
 }
 
-async fn greet<C: Carrier>(shared: &Shared, carrier: &C, raw: C::Raw) -> Result<Greeted<C::Stream>, Failure> {
+async fn greet<C: Carrier>(
+    shared: &Shared,
+    carrier: &C,
+    raw: C::Raw,
+) -> Result<Option<Greeted<C::Stream>>, Failure> {
     let knobs = &shared.config.knobs;
-    let mut session = within(knobs.handshake, carrier.greet(raw)).await?;
+    let Some(mut session) = within(knobs.handshake, carrier.greet(raw)).await? else { return Ok(None) };
     let mut spare = BytesMut::new();
     let knows = |node: NodeId| shared.peers.find(node).is_some();
     // The lane is the dialler's choice.
@@ -122,7 +127,7 @@ async fn greet<C: Carrier>(shared: &Shared, carrier: &C, raw: C::Raw) -> Result<
     let hello = within(knobs.hello, answer).await?;
     let gone = || Failure::Refused(hello::Refusal::Stranger(hello.node));
     let peer = shared.peers.find(hello.node).ok_or_else(gone)?;
-    Ok(Greeted { session, peer, hello, spare })
+    Ok(Some(Greeted { session, peer, hello, spare }))
 }
 
 /// Dials those peers for whom this is the lower node.

@@ -109,8 +109,8 @@ impl Carrier for Memory {
         }
     }
 
-    async fn greet(&self, (stream, from): Call) -> io::Result<Session<DuplexStream>> {
-        Ok(self.net.session(stream, self.me, from))
+    async fn greet(&self, (stream, from): Call) -> io::Result<Option<Session<DuplexStream>>> {
+        Ok(Some(self.net.session(stream, self.me, from)))
     }
 
     async fn dial(&self, peer: NodeId, _: &str) -> io::Result<Session<DuplexStream>> {

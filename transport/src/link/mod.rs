@@ -16,6 +16,7 @@ mod outbox;
 mod peers;
 mod stream;
 pub mod tcp;
+pub mod tls;
 pub mod weather;
 
 use std::future::Future;

@@ -49,8 +49,9 @@ pub trait Carrier: Send + Sync + 'static {
     /// Waits for somebody to connect; says from where, too.
     fn accept(&self) -> impl Future<Output = io::Result<(Self::Raw, String)>> + Send;
 
-    /// Lets who has connected prove who it is.
-    fn greet(&self, raw: Self::Raw) -> impl Future<Output = io::Result<Session<Self::Stream>>> + Send;
+    /// Lets who has connected prove who it is; none if it has come for something else, and is taken care of.
+    fn greet(&self, raw: Self::Raw)
+    -> impl Future<Output = io::Result<Option<Session<Self::Stream>>>> + Send;
 
     /// Connects with a peer.
     fn dial(

@@ -29,8 +29,8 @@ impl Carrier for Tcp {
         accept(&self.listener).await
     }
 
-    async fn greet(&self, raw: TcpStream) -> io::Result<Session<TcpStream>> {
-        without_delay(raw).map(Session::unproved)
+    async fn greet(&self, raw: TcpStream) -> io::Result<Option<Session<TcpStream>>> {
+        without_delay(raw).map(Session::unproved).map(Some)
     }
 
     async fn dial(&self, _: NodeId, address: &str) -> io::Result<Session<TcpStream>> {

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use seedbed_core::contract::frame::{self, Header, KIND_MESSAGE};
 use seedbed_core::contract::{Lane, Life, NodeId};
 use seedbed_transport::Knobs;
+use seedbed_transport::identity::{Member, Roster, SecretKey};
 use seedbed_transport::link::memory::Net;
 use seedbed_transport::link::tcp::Tcp;
+use seedbed_transport::link::tls::Tls;
 use seedbed_transport::link::{Config, Event, Frames, Incoming, Link, Refused, StreamLink};
 use tokio::net::TcpListener;
 
@@ -17,12 +19,15 @@ use tokio::net::TcpListener;
 pub(crate) enum Ground {
     Memory(Net),
     Tcp,
+    Tls,
 }
 
 /// A link, where it listens, and what it has told.
 pub(crate) struct Node {
     pub(crate) link: StreamLink,
     pub(crate) address: String,
+    /// Whom it trusts, over TLS.
+    pub(crate) roster: Roster,
     pub(crate) told: Arc<Mutex<Vec<Event>>>,
 }
 
@@ -56,11 +61,18 @@ impl Ground {
     pub(crate) async fn start(&self, config: Config) -> Node {
         let told = Arc::new(Mutex::new(Vec::new()));
         let telling = Arc::clone(&told);
+        let roster = Roster::new((0..4).map(member)).unwrap();
         let events = Arc::new(move |event| telling.lock().unwrap().push(event));
         let (link, address) = match self {
             Self::Memory(net) => {
                 let address = config.me.to_string();
                 (net.join(config, [], events), address)
+            }
+            Self::Tls => {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let address = listener.local_addr().unwrap().to_string();
+                let tls = Tls::new(listener, key(config.me.0), roster.clone()).unwrap();
+                (StreamLink::start(config, tls, events), address)
             }
             Self::Tcp => {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -68,7 +80,7 @@ impl Ground {
                 (StreamLink::start(config, Tcp::new(listener), events), address)
             }
         };
-        Node { link, address, told }
+        Node { link, address, roster, told }
     }
 
     /// Two links that have found each other.
@@ -79,6 +91,15 @@ impl Ground {
         b.expect_up(NodeId(0)).await;
         (a, b)
     }
+}
+
+/// The key of a node.
+pub(crate) fn key(node: u32) -> SecretKey {
+    SecretKey::from_seed([node as u8; 32]).unwrap()
+}
+
+fn member(node: u32) -> Member {
+    Member::new(NodeId(node), "", true, key(node).public())
 }
 
 /// Tells two links of each other.

@@ -2,13 +2,16 @@
 
 mod ground;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ground::{Ground, config, introduce, ordinals};
 use seedbed_core::contract::frame::{self, Header};
 use seedbed_core::contract::{Lane, Life, NodeId};
 use seedbed_transport::link::memory::Net;
-use seedbed_transport::link::{Count, Ended, Event, Incoming, Link, Refusal, Refused};
+use seedbed_transport::link::tls::Tls;
+use seedbed_transport::link::{Count, Ended, Event, Incoming, Link, Refusal, Refused, StreamLink};
+use tokio::net::TcpListener;
 
 macro_rules! on_every_carrier {
     ($($test:ident)*) => {
@@ -17,6 +20,9 @@ macro_rules! on_every_carrier {
         }
         mod tcp {
             $(#[tokio::test] async fn $test() { super::$test(super::Ground::Tcp).await })*
+        }
+        mod tls {
+            $(#[tokio::test] async fn $test() { super::$test(super::Ground::Tls).await })*
         }
     };
 }
@@ -322,4 +328,32 @@ async fn a_peer_that_starts_anew_replaces_its_old_connections(ground: Ground) {
         }
     };
     tokio::time::timeout(ground::PATIENCE, heard).await.expect("not heard");
+}
+
+#[tokio::test]
+async fn a_revoked_key_loses_its_live_connections_and_does_not_come_back() {
+    let (mut a, mut b) = Ground::Tls.pair(config(0), config(1)).await;
+    b.roster.revoke(&ground::key(0).public());
+    b.expect_down(NodeId(0)).await;
+    a.expect_down(NodeId(1)).await;
+    b.until_told(|event| matches!(event, Event::Ended { why: Ended::Revoked, .. })).await;
+    // It dials again, and is refused in the handshake.
+    b.until_told(|event| matches!(event, Event::Failed { .. })).await;
+    a.until_told(|event| matches!(event, Event::Failed { .. })).await;
+    assert_eq!(b.link.counters().of(Count::Connected), 2);
+    assert_eq!(b.link.counters().of(Count::Revoked), 2);
+}
+
+#[tokio::test]
+async fn a_member_that_claims_to_be_another_is_refused() {
+    let (c, honest) = (Ground::Tls.start(config(3)).await, Ground::Tls.start(config(1)).await);
+    // It has the key of node 0 and says that it is node 2.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let tls = Tls::new(listener, ground::key(0), honest.roster.clone()).unwrap();
+    let liar = StreamLink::start(config(2), tls, Arc::new(()));
+    liar.peers().insert(NodeId(3), Some(c.address.clone()));
+    c.link.peers().insert(NodeId(2), None);
+    let why = Refusal::NotThatNode(NodeId(2));
+    c.until_told(|event| matches!(event, Event::Refused { why: told, .. } if *told == why)).await;
+    assert_eq!(c.link.counters().of(Count::Connected), 0);
 }

@@ -1,5 +1,7 @@
 //! What to run: the scenario format, workloads, sweeps and engines.
 
+#[cfg(feature = "real")]
+pub mod deploy;
 pub mod format;
 pub mod run;
 pub mod scenario;

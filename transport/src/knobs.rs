@@ -33,6 +33,12 @@ pub struct Knobs {
     pub reconnect_reset: Duration,
     /// Inputs that may wait at a node, from all sides; beyond it readers wait, and so do their peers.
     pub inbox_max: usize,
+    /// Bytes of records and blobs that may wait for the disk; beyond it the node takes nothing in.
+    pub unsynced_max: usize,
+    /// A command that is not answered within this time has failed, whatever becomes of it.
+    pub command: Duration,
+    /// What may still leave when a node stops has this long.
+    pub stop: Duration,
     /// Jobs at once.
     pub jobs_max: usize,
     /// Jobs that may wait; of more, the outcome is none.
@@ -58,6 +64,9 @@ impl Default for Knobs {
             reconnect_max: Duration::from_secs(5),
             reconnect_reset: Duration::from_secs(5),
             inbox_max: 65_536,
+            unsynced_max: 64 << 20,
+            command: Duration::from_secs(10),
+            stop: Duration::from_secs(5),
             jobs_max: 2,
             jobs_waiting_max: 1_024,
             job: Duration::from_secs(60),

@@ -4,7 +4,9 @@
 //! stands on is pluggable: a [`Link`](link::Link) carries frames between nodes, a [`Store`](store::Store) keeps records and
 //! blobs, [`Watch`](host::Watch) looks on.
 
+pub mod clock;
 pub mod host;
+pub mod identity;
 pub mod knobs;
 pub mod link;
 pub mod store;

@@ -131,7 +131,7 @@ impl Catalogue {
     }
 
     /// Every node heard so far and whether it counts as online, in order.
-    pub fn nodes(&self) -> impl Iterator<Item = (NodeId, bool)> + '_ {
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (NodeId, bool)> + '_ {
         self.nodes.iter().map(|(&node, status)| (node, status.online))
     }
 
@@ -149,7 +149,7 @@ impl Catalogue {
     }
 
     /// All files, by name.
-    pub fn files(&self) -> impl Iterator<Item = (&str, &Filed)> {
+    pub fn files(&self) -> impl ExactSizeIterator<Item = (&str, &Filed)> {
         self.files.iter().map(|(name, filed)| (name.as_str(), filed))
     }
 

@@ -61,7 +61,7 @@ impl Storage {
     }
 
     /// All the chunks that it believes it has.
-    pub fn chunks(&self) -> impl Iterator<Item = BlobId> {
+    pub fn chunks(&self) -> impl ExactSizeIterator<Item = BlobId> {
         self.chunks.keys().copied()
     }
 

@@ -66,6 +66,20 @@ impl Subject for Chunks {
         &["gateway", "storage"]
     }
 
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Gateway(gateway) => {
+                let catalogue = gateway.catalogue();
+                let online = catalogue.nodes().filter(|(_, is_online)| *is_online).count();
+                vec![
+                    ("files", catalogue.files().len().to_string()),
+                    ("nodes online", format!("{online} of {}", catalogue.nodes().len())),
+                ]
+            }
+            Self::Storage(storage) => vec![("chunks", storage.chunks().len().to_string())],
+        }
+    }
+
     fn caveats() -> &'static [&'static str] {
         &[
             "One copy of each chunk: a file is there only while all its nodes are.",

@@ -33,14 +33,20 @@ impl Blob {
     #[must_use]
     pub fn new(bytes: impl Into<Box<[u8]>>) -> Self {
         let bytes = bytes.into();
-        let id = BlobId(*blake3::hash(&bytes).as_bytes());
-        Self(Arc::new(Content { id, length: bytes.len() as u64, bytes: Some(bytes) }))
+        Self::claimed(BlobId(*blake3::hash(&bytes).as_bytes()), bytes)
     }
 
     /// A blob with a length and a name but no bytes, so that petabytes fit into a simulation.
     #[must_use]
     pub fn synthetic(id: BlobId, length: u64) -> Self {
         Self(Arc::new(Content { id, length, bytes: None }))
+    }
+
+    /// Bytes from elsewhere, with the address that they claim. Nothing is checked: see [`is_intact`](Self::is_intact).
+    #[must_use]
+    pub fn claimed(id: BlobId, bytes: impl Into<Box<[u8]>>) -> Self {
+        let bytes = bytes.into();
+        Self(Arc::new(Content { id, length: bytes.len() as u64, bytes: Some(bytes) }))
     }
 
     /// The content address that it claims. [`is_intact`](Self::is_intact) tells whether that is true.
@@ -128,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_forged_address_is_seen() {
-        let forged = Blob(Arc::new(Content { id: BlobId([7; 32]), length: 1, bytes: Some(Box::new([1])) }));
+        let forged = Blob::claimed(BlobId([7; 32]), [1]);
         assert!(!forged.is_intact());
         assert!(Blob::synthetic(BlobId([7; 32]), 1 << 50).is_intact());
     }

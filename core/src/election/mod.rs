@@ -166,6 +166,11 @@ pub trait Elector: Protocol<Notice = Notice, Command = Command, Reply = Reply> {
     fn campaign_gap(config: &Self::Config) -> Duration;
 }
 
+/// Whom a node takes for the leader, for a status page.
+fn leader_fact(elector: &impl Elector) -> (&'static str, String) {
+    ("leader", elector.leader().map_or_else(|| "none".into(), |leader| leader.to_string()))
+}
+
 /// A kind of message, as it is counted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Kind {

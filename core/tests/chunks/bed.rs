@@ -74,6 +74,10 @@ impl Bed {
         self.now
     }
 
+    pub(crate) fn state(&self, node: usize) -> &Chunks {
+        self.nodes[node].as_ref().expect("is up")
+    }
+
     pub(crate) fn gateway(&self) -> &Gateway {
         self.nodes[0].as_ref().and_then(Chunks::gateway).expect("is up")
     }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use seedbed_core::chunks::*;
 use seedbed_core::contract::{
     Blob, BlobInput, CommandId, Context, Dice, Duration, Effect, Input, InputOf, Keys, Life, NodeId,
-    Protocol, Tag, Time,
+    Protocol, Subject, Tag, Time,
 };
 
 fn secs(secs: u64) -> Duration {
@@ -39,6 +39,14 @@ fn bed(nodes: u32, parameters: Parameters) -> Bed {
 fn places(bed: &Bed, name: &str) -> Vec<u32> {
     let filed = bed.gateway().catalogue().file(name).expect("is stored");
     filed.file.chunks.iter().map(|placed| placed.node.0).collect()
+}
+
+#[test]
+fn a_status_page_shows_files_nodes_and_chunks() {
+    let mut bed = bed(4, Parameters::default());
+    bed.ask(upload("a", 3));
+    assert_eq!(bed.state(0).facts(), [("files", "1".into()), ("nodes online", "3 of 3".into())]);
+    assert_eq!(bed.state(1).facts(), [("chunks", "1".into())]);
 }
 
 #[test]

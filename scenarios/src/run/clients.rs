@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use seedbed_core::contract::{
     Answer, CommandId, Dice, Duration, Findings, Keys, Life, NodeId, Purpose, Subject, Time,
 };
-use seedbed_sim::World;
 
 use super::prepare::{ArrivalPlan, ClientPlan};
+use super::stage::Stage;
 
 /// All clients of a run: a value, like the world.
 #[derive(Clone, Debug)]
@@ -76,44 +76,44 @@ impl Clients {
     }
 
     /// Does what is due by now.
-    pub(super) fn act<P: Subject>(&mut self, load: &P::Load, world: &mut World<P>) {
-        let now = world.now();
+    pub(super) fn act<P: Subject>(&mut self, load: &P::Load, stage: &mut impl Stage<P>) {
+        let now = stage.now();
         while let Some(&(at, id)) = self.deadlines.first()
             && at <= now
         {
             self.deadlines.pop_first();
             if let Some(waiting) = self.waiting.remove(&id) {
                 self.failed += 1;
-                self.think(world.keys(), waiting.client, id, now, PAUSE_FAILED);
+                self.think(stage.keys(), waiting.client, id, now, PAUSE_FAILED);
             }
         }
         while let Some(&(at, client)) = self.arrivals.first()
             && at <= now
         {
             self.arrivals.pop_first();
-            self.send(client, load, world);
+            self.send(client, load, stage);
         }
     }
 
-    fn send<P: Subject>(&mut self, client: u64, load: &P::Load, world: &mut World<P>) {
-        let now = world.now();
+    fn send<P: Subject>(&mut self, client: u64, load: &P::Load, stage: &mut impl Stage<P>) {
+        let now = stage.now();
         if self.sent >= self.plan.count || now.since(Time::ZERO) >= self.plan.stop {
             return;
         }
         let id = self.sent;
-        let keys = world.keys().clone();
+        let keys = stage.keys().clone();
         let mut dice = Dice::new(&keys, CLIENTS, Life(0), id);
         // A protocol without commands has nothing for clients to do.
         let Some(command) = P::command(load, id, &mut dice) else { return };
         self.sent += 1;
         self.next_arrival(&keys, now, id);
-        let targets = self.plan.to.resolve(world, keys.roll(Purpose::Workload), id << 8);
+        let targets = self.plan.to.resolve(stage, keys.roll(Purpose::Workload), id << 8);
         self.waiting.insert(id, Waiting { client, since: now });
         let Some(&target) = targets.first() else { return self.fail(&keys, id, now) };
         self.deadlines.insert((now + self.plan.timeout, id));
         if keys.roll(Purpose::Workload).at(id, LOST_THERE) >= self.plan.loss {
             let delay = self.access(&keys, id, THERE);
-            world.command(now + delay, target, CommandId(id), command);
+            stage.command(now + delay, target, CommandId(id), command);
         }
     }
 

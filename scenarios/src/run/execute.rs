@@ -7,6 +7,7 @@ use seedbed_sim::fault::{Schedule, Timed};
 use seedbed_sim::{Services, Setup, Watch, World};
 
 use super::clients::Clients;
+use super::conditions::Conditions;
 use super::failure::{Failure, Owed, caught};
 use super::log::{EventLog, Logger};
 use super::observer::Observer;
@@ -27,8 +28,8 @@ pub struct Options<'a> {
 /// What one run came to.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// The fingerprint of all that happened.
-    pub digest: u64,
+    /// The fingerprint of all that happened; none where the same cannot happen again.
+    pub digest: Option<u64>,
     /// Metrics, samples, timeline and broken promises.
     pub findings: Findings,
     /// Broken rules: the index of the rule, when, and what was seen.
@@ -92,7 +93,8 @@ impl<P: Subject> Prepared<P> {
             findings: Findings::default(),
             clients: self.plan.clients.as_ref().map(|plan| Clients::new(plan, &keys)),
         };
-        Run { prepared: self, world, observer, broken: Vec::new(), events: 0, healed: None, failure: None }
+        let conditions = Conditions::new(&self.plan);
+        Run { prepared: self, world, observer, conditions, events: 0, healed: None, failure: None }
     }
 }
 
@@ -127,7 +129,7 @@ struct Run<'a, P: Subject> {
     prepared: &'a Prepared<P>,
     world: World<P>,
     observer: Observer<P>,
-    broken: Vec<Broken>,
+    conditions: Conditions<'a>,
     /// Events, faults and acts of clients so far.
     events: u64,
     healed: Option<Time>,
@@ -146,51 +148,32 @@ const VALUES_MAX: usize = 50_000_000;
 impl<P: Subject> Run<'_, P> {
     fn play(&mut self, log: &mut impl Watch<P>) {
         let plan = &self.prepared.plan;
-        let rules: Vec<(usize, &Rule)> = plan.rules.iter().enumerate().collect();
-        let mut always: Vec<(usize, &str, Time)> = Vec::new();
-        let mut eventually: Vec<(usize, &str, Duration)> = Vec::new();
-        for (index, rule) in rules {
-            match rule {
-                Rule::Always(name, from) => always.push((index, name, Time::ZERO + *from)),
-                Rule::Eventually(name, within) => eventually.push((index, name, within.unwrap_or(plan.heal))),
-                Rule::Promise(_) | Rule::Metric(_) => {}
-            }
-        }
         self.world.start(&mut (&mut self.observer, &mut *log));
         let healing = Time::ZERO + plan.duration;
-        let mut froms: Vec<Time> = always.iter().map(|(_, _, from)| *from).collect();
-        froms.sort_unstable();
         // Between events nothing changes: to look at each beginning, and then after every event, is to look always.
-        for from in froms.into_iter().filter(|from| *from < healing) {
-            self.until(from + Duration::from_nanos(1), log, &mut |run| run.check_always(&mut always));
-            self.check_always(&mut always);
+        let beginnings = self.conditions.beginnings();
+        for from in beginnings.into_iter().filter(|from| *from < healing) {
+            self.until(from + Duration::from_nanos(1), log);
+            self.look();
         }
-        self.until(healing, log, &mut |run| run.check_always(&mut always));
+        self.until(healing, log);
         if !plan.heal.is_zero() && self.failure.is_none() {
             self.healed = Some(healing);
             self.world.heal(&mut (&mut self.observer, &mut *log));
             self.observer.observe(Observation::Healed, &self.world);
-            let mut check = |run: &mut Self| {
-                run.check_always(&mut always);
-                let (probe, world) = (&run.observer.probe, &run.world);
-                eventually.retain(|(_, name, within)| {
-                    world.now().since(healing) > *within || !probe.holds(name, world)
-                });
-            };
-            check(self);
-            self.until(healing + plan.heal, log, &mut check);
-            if self.failure.is_none() {
-                for (rule, name, within) in eventually {
-                    let message = format!("{name} did not come to hold within {within} of healing");
-                    self.broken.push(Broken { rule, at: Some(healing + within), message });
-                }
-            }
+            self.conditions.heal(healing);
+            self.look();
+            self.until(healing + plan.heal, log);
         }
         self.observer.observe(Observation::End, &self.world);
     }
 
-    /// Goes on until `limit`, or until it gets too much; calls `after` after every event.
-    fn until(&mut self, limit: Time, log: &mut impl Watch<P>, after: &mut dyn FnMut(&mut Self)) {
+    fn look(&mut self) {
+        self.conditions.look(&self.observer.probe, &self.world);
+    }
+
+    /// Goes on until `limit`, or until it gets too much.
+    fn until(&mut self, limit: Time, log: &mut impl Watch<P>) {
         loop {
             self.events += 1;
             if (self.events > self.prepared.plan.events_max || self.events.is_multiple_of(LOOK_EVERY))
@@ -213,24 +196,11 @@ impl<P: Subject> Run<'_, P> {
             let stop = next.min(limit);
             let went_on = self.world.advance(stop, &mut (&mut self.observer, &mut *log));
             if went_on {
-                after(self);
+                self.look();
             } else if stop == limit {
                 return;
             }
         }
-    }
-
-    /// Conditions that must always hold are looked at until they are first broken.
-    fn check_always(&mut self, always: &mut Vec<(usize, &str, Time)>) {
-        let (probe, world, broken) = (&self.observer.probe, &self.world, &mut self.broken);
-        always.retain(|(rule, name, from)| {
-            let holds = world.now() < *from || probe.holds(name, world);
-            if !holds {
-                let message = format!("{name} does not hold");
-                broken.push(Broken { rule: *rule, at: Some(world.now()), message });
-            }
-            holds
-        });
     }
 
     /// What there is too much of, if there is.
@@ -270,8 +240,8 @@ impl<P: Subject> Run<'_, P> {
         // After a panic the states of nodes may be anything.
         let is_sound = self.failure.as_ref().is_none_or(|failure| failure.owed != Owed::NoPanic);
         Outcome {
-            digest: if is_sound { self.world.digest() } else { self.world.history_digest() },
-            broken: self.broken,
+            digest: Some(if is_sound { self.world.digest() } else { self.world.history_digest() }),
+            broken: self.conditions.finish(self.failure.is_none()),
             faults: self.world.fault_trace().to_vec(),
             healed: self.healed,
             end: self.world.now(),

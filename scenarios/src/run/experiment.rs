@@ -95,7 +95,7 @@ fn run_one(experiment: &Experiment, job: Job) -> Row {
 /// What one run came to, judged by the checks of its point.
 #[derive(Debug)]
 pub struct Judgement {
-    digest: u64,
+    digest: Option<u64>,
     figures: Vec<(String, String)>,
     /// Each check with what was seen against it, and whether that is as expected.
     checks: Vec<(String, Vec<Broken>, bool)>,
@@ -134,7 +134,9 @@ impl Judgement {
 /// Digest, figures and checks, a line each.
 impl fmt::Display for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "digest {:016x}", self.digest)?;
+        if let Some(digest) = self.digest {
+            writeln!(f, "digest {digest:016x}")?;
+        }
         let width = self.figures.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         for (name, value) in self.figures.iter().filter(|(_, value)| !value.is_empty()) {
             writeln!(f, "{name:<width$}  {value}")?;
@@ -245,7 +247,7 @@ fn row(
             point: index,
             keys: point.labels.iter().map(|(_, label)| label.clone()).collect(),
             seed,
-            digest: format!("{:016x}", outcome.digest),
+            digest: outcome.digest.map_or_else(|| "real".into(), |digest| format!("{digest:016x}")),
             verdict: if violated.is_empty() { reports::Verdict::Holds } else { reports::Verdict::Violated },
             violated,
             values: experiment.columns.iter().flat_map(|column| column.values(&outcome)).collect(),

@@ -1,6 +1,7 @@
 //! Runs a scenario: every point of its sweep with every seed.
 
 mod clients;
+mod conditions;
 mod execute;
 mod experiment;
 mod failure;
@@ -13,6 +14,7 @@ mod prepare;
 mod references;
 mod registry;
 mod setup;
+mod stage;
 mod tables;
 mod timeline;
 

@@ -57,15 +57,30 @@ pub(super) const QUEUE_BYTES: u64 = 16 << 20;
 
 /// A message about to be sent.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Passage {
-    pub(crate) from: NodeId,
-    pub(crate) to: NodeId,
-    pub(crate) life: u16,
-    pub(crate) ordinal: u64,
-    pub(crate) at: u64,
-    pub(crate) lane: Lane,
+pub struct Passage {
+    /// The sender.
+    pub from: NodeId,
+    /// The receiver.
+    pub to: NodeId,
+    /// The sender's life.
+    pub life: u16,
+    /// Counts the sender's messages in this life, with gaps.
+    pub ordinal: u64,
+    /// When it is sent, in nanoseconds.
+    pub at: u64,
+    /// On which lane.
+    pub lane: Lane,
     /// In bytes; 0 where nobody measures.
-    pub(crate) size: u64,
+    pub size: u64,
+}
+
+impl Passage {
+    /// Its first draw under the keys of a run: a function of its address, so that it has the same fate on every engine.
+    #[inline]
+    #[must_use]
+    pub const fn draw(&self, roll: &Roll) -> u64 {
+        roll.at((self.from.0 as u64) << 32 | self.life as u64, self.ordinal)
+    }
 }
 
 /// What a link remembers from message to message.

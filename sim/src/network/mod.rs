@@ -10,13 +10,12 @@ use seedbed_core::contract::{Duration, NodeId, Roll};
 use serde::{Deserialize, Serialize};
 
 pub use cuts::{Disturbance, NodeSet};
-pub use link::{Burst, Link, Reorder};
+pub use link::{Burst, Link, Passage, Reorder};
 
 use crate::law::Law;
 use crate::watch::Drop;
 use cuts::Disturbances;
 use link::LinkState;
-pub(crate) use link::Passage;
 
 /// What a message to oneself takes, through the node's own queue: a microsecond, in nanoseconds.
 const LOOPBACK: u64 = 1_000;
@@ -43,13 +42,13 @@ struct Regions {
 
 /// What became of a message at its sender's end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Fate {
+pub struct Fate {
     /// How long it takes, in nanoseconds.
-    pub(crate) delay: u64,
+    pub delay: u64,
     /// It will arrive damaged.
-    pub(crate) is_damaged: bool,
+    pub is_damaged: bool,
     /// It will arrive a second time, after this long.
-    pub(crate) again: Option<u64>,
+    pub again: Option<u64>,
 }
 
 impl Network {
@@ -163,7 +162,10 @@ impl Network {
 
     /// What becomes of a message whose first draw is `draw`. What a node sends to itself takes no link: nothing can
     /// happen to it.
-    pub(crate) fn send(&mut self, roll: &Roll, draw: u64, passage: Passage) -> Result<Fate, Drop> {
+    ///
+    /// # Errors
+    /// Why it will not arrive.
+    pub fn send(&mut self, roll: &Roll, draw: u64, passage: Passage) -> Result<Fate, Drop> {
         if passage.from == passage.to {
             return Ok(Fate { delay: LOOPBACK, is_damaged: false, again: None });
         }
@@ -223,7 +225,8 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    pub(crate) fn count(&mut self, why: Drop) {
+    /// Counts a message that did not arrive.
+    pub fn count(&mut self, why: Drop) {
         *match why {
             Drop::Lost => &mut self.lost,
             Drop::Cut => &mut self.cut,

@@ -1,4 +1,26 @@
 //! A host: one task that owns one node, takes its inputs in turn, and carries out its effects.
+//!
+//! Around the task stand a thread for the disk, a thread for the alarm, and one for each job that runs. Everything that
+//! waits has a bound: commands and frames in their channels, promises and records while the disk works, jobs.
+//!
+//! What effects mean is the same as in the simulator. The one difference: whether the disk has room is known a moment
+//! later there, so between a refusal and [`Input::Full`](seedbed_core::contract::Input::Full) other steps may have been
+//! taken. What they wrote is refused, too, and what they promised is dropped; each of them gets its own `Full`.
+
+mod counters;
+mod disk;
+mod effects;
+mod gate;
+mod handle;
+mod jobs;
+mod node;
+mod setup;
+mod timers;
+
+pub use counters::Counters;
+pub use handle::{CommandError, Ended, Handle};
+pub use jobs::{Service, Services};
+pub use setup::{Setup, start};
 
 use std::collections::VecDeque;
 
@@ -7,6 +29,10 @@ use seedbed_core::contract::{EffectOf, InputOf, Life, NodeId, Protocol, Time};
 /// Looks on while a node runs: recordings, event streams and experiments are made from it. Called in the node's own
 /// task, so it must be quick and never block.
 pub trait Watch<P: Protocol>: Send + 'static {
+    /// A life begins, with this run key.
+    fn up(&mut self, node: NodeId, life: Life, key: &[u8; 32]) {
+        let _ = (node, life, key);
+    }
     /// An input is about to be handled.
     fn input(&mut self, moment: Moment, input: &InputOf<P>) {
         let _ = (moment, input);
@@ -30,6 +56,10 @@ impl<P: Protocol> Watch<P> for () {}
 
 /// Both look on.
 impl<P: Protocol, A: Watch<P>, B: Watch<P>> Watch<P> for (A, B) {
+    fn up(&mut self, node: NodeId, life: Life, key: &[u8; 32]) {
+        self.0.up(node, life, key);
+        self.1.up(node, life, key);
+    }
     fn input(&mut self, moment: Moment, input: &InputOf<P>) {
         self.0.input(moment, input);
         self.1.input(moment, input);

@@ -5,10 +5,31 @@
 //! the order between lanes; what was under way or waiting when a connection ends is lost; a slow reader slows its
 //! senders down, until their outboxes are full and they drop; a frame that is too long ends the connection that brings it.
 
+mod connect;
+mod connection;
+mod control;
+pub mod counters;
+pub mod events;
+mod hello;
+pub mod memory;
+mod outbox;
+mod peers;
+mod stream;
+pub mod tcp;
+pub mod tls;
+pub mod weather;
+
 use std::future::Future;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use seedbed_core::contract::{Lane, NodeId};
+
+pub use counters::{Count, Counters};
+pub use events::{Ended, Event, Events};
+pub use hello::Refusal;
+pub use peers::Peers;
+pub use stream::{Carrier, Config, Session, StreamLink};
 
 /// Connects one node with its peers.
 pub trait Link: Send + 'static {
@@ -25,6 +46,10 @@ pub trait Link: Send + 'static {
     /// What comes in next; none once the link is closed. Whoever calls it late slows the peers down. It may be dropped
     /// and called again without losing anything.
     fn receive(&mut self) -> impl Future<Output = Option<Incoming>> + Send;
+
+    /// Ends the connections with a peer that sent what no node sends: its frames were whole, but what they say does not
+    /// decode. It may connect again.
+    fn hang_up(&mut self, peer: NodeId);
 
     /// Gives outboxes a moment to empty, then ends all connections.
     fn close(self) -> impl Future<Output = ()> + Send;
@@ -50,6 +75,25 @@ pub struct Frames {
     pub lane: Lane,
     /// The bytes.
     pub bytes: Bytes,
+    /// Tells the peer in the end; shared by the parts.
+    guard: Option<Arc<connection::Guard>>,
+}
+
+impl Frames {
+    /// Frames that no peer waits for, as in tests.
+    #[must_use]
+    pub fn new(from: NodeId, lane: Lane, bytes: Bytes) -> Self {
+        Self { from, lane, bytes, guard: None }
+    }
+
+    /// Some of these frames. There is room for more when the last part is dropped.
+    ///
+    /// # Panics
+    /// If the range is outside of the bytes.
+    #[must_use]
+    pub fn part(&self, range: std::ops::Range<usize>) -> Self {
+        Self { bytes: self.bytes.slice(range), guard: self.guard.clone(), ..*self }
+    }
 }
 
 /// Why frames could not be sent.
@@ -61,4 +105,7 @@ pub enum Refused {
     /// More waits for the peer already than the limit.
     #[error("the outbox is full")]
     Full,
+    /// A frame is longer than the lane takes; the peer would end the connection.
+    #[error("the frame is too long for its lane")]
+    TooLong,
 }

@@ -1,8 +1,18 @@
 //! What a node keeps: records and blobs that survive `kill -9`.
 
+pub mod faulty;
+mod files;
+mod ledger;
+pub mod log;
+pub mod memory;
+mod tail;
+
 use std::path::PathBuf;
 
 use seedbed_core::contract::{Blob, BlobId, Life, Tag};
+
+use self::ledger::{Ledger, weight};
+pub use self::tail::Loss;
 
 /// A durable store. It blocks, so a host gives it a thread of its own.
 pub trait Store: Send + 'static {
@@ -67,6 +77,12 @@ pub enum StoreError {
         path: PathBuf,
         /// What was found, and what to do.
         what: String,
+    },
+    /// Another process has it open.
+    #[error("{} is in use by another process: stop that first", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
     },
     /// The disk failed.
     #[error("{}: {error}", path.display())]

@@ -4,6 +4,7 @@ use super::{Bully, Config, Message, Parameters, Stage};
 use crate::contract::{Answer, Check, Dice, Duration, Metric, NodeId, Subject};
 use crate::election::{
     CONDITIONS, Class, Command, ElectionProbe, Elector, Kind, Load, METRICS, PROMISES, ROLES, Reply,
+    leader_fact,
 };
 
 impl Subject for Bully {
@@ -30,6 +31,10 @@ impl Subject for Bully {
 
     fn roles() -> &'static [&'static str] {
         ROLES
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        vec![leader_fact(self)]
     }
 
     fn caveats() -> &'static [&'static str] {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::contract::{Members, Time};
+use crate::contract::{Members, Subject, Time};
 use crate::election::Elector;
 use crate::election::testing::{self, Bench, notices, sends};
 
@@ -79,6 +79,7 @@ fn a_higher_leader_is_followed_and_a_lower_one_is_not() {
     let mut bench = started(4, 1);
     bench.hear(2, Message::Coordinator);
     assert_eq!(bench.node.leader(), Some(NodeId(2)));
+    assert_eq!(bench.node.facts(), [("leader", "n2".into())]);
     bench.hear(3, Message::Heartbeat);
     assert_eq!(bench.node.leader(), Some(NodeId(3)));
     bench.hear(2, Message::Heartbeat);

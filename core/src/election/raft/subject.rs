@@ -4,7 +4,7 @@ use super::{Config, Message, Parameters, Raft, Role};
 use crate::contract::{Answer, Check, Dice, Duration, Metric, NodeId, Subject, Time};
 use crate::election::{
     CONDITIONS, Class, Command, ElectionProbe, Elector, Kind, Load, METRICS, PROMISES, ROLES, Reply,
-    TERM_PROMISES,
+    TERM_PROMISES, leader_fact,
 };
 
 impl Subject for Raft {
@@ -32,6 +32,10 @@ impl Subject for Raft {
 
     fn roles() -> &'static [&'static str] {
         ROLES
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        vec![leader_fact(self), ("term", self.term.to_string())]
     }
 
     fn caveats() -> &'static [&'static str] {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::contract::{Duration, Effect, EffectOf, Members};
+use crate::contract::{Duration, Effect, EffectOf, Members, Subject};
 use crate::election::testing::{self, Bench, notices, number, sends};
 
 const LAST: Position = Position { term: 0, index: 0 };
@@ -45,6 +45,12 @@ fn saved(effects: &[EffectOf<Raft>]) -> Vec<Record> {
 
 fn switches() -> Parameters {
     Parameters { pre_vote: true, check_quorum: true, stickiness: true, lease: true, ..Parameters::default() }
+}
+
+#[test]
+fn a_status_page_shows_leader_and_term() {
+    assert_eq!(bench(3, 0, switches()).node.facts(), [("leader", "none".into()), ("term", "0".into())]);
+    assert_eq!(leader(3, switches()).node.facts(), [("leader", "n0".into()), ("term", "1".into())]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::{Config, Leg, Message, Parameters, Ring, Stage};
 use crate::contract::{Answer, Check, Dice, Duration, Metric, NodeId, Subject};
 use crate::election::{
     CONDITIONS, Class, Command, ElectionProbe, Elector, Kind, Load, METRICS, PROMISES, ROLES, Reply,
+    leader_fact,
 };
 
 impl Subject for Ring {
@@ -31,6 +32,10 @@ impl Subject for Ring {
 
     fn roles() -> &'static [&'static str] {
         ROLES
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        vec![leader_fact(self)]
     }
 
     fn caveats() -> &'static [&'static str] {

@@ -1,0 +1,18 @@
+//! Nodes as processes of their own: the file that describes one node, the file that describes a cluster, and what
+//! becomes of them.
+
+mod address;
+mod cluster;
+mod home;
+mod limits;
+mod node;
+mod ports;
+mod process;
+mod written;
+
+pub use address::{Address, AddressError};
+pub use cluster::{ClusterFile, ClusterPlan};
+pub use home::{Home, HomeError, HomeLock, Seat};
+pub use limits::Limits;
+pub use node::{Api, KEYS_MAX, LogLevel, MEMBERS_MAX, Member, NodeFile, NodePlan};
+pub use process::{NoProcess, Process};

@@ -1,0 +1,64 @@
+//! Connections that come in, sorted by what they want to speak before any key is looked at.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::server::Acceptor;
+use seedbed_core::contract::NodeId;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::{ALPN_JOIN, ALPN_PEER, PublicKey, Roster, SecretKey, Trust, peer_key, server_config, serving};
+
+/// Lets in members, and, at another door, those who want to become members.
+#[derive(Clone, Debug)]
+pub struct Entrance {
+    roster: Roster,
+    peers: Arc<ServerConfig>,
+    joiners: Arc<ServerConfig>,
+}
+
+/// Who has come in.
+#[derive(Debug)]
+pub enum Arrival<IO> {
+    /// A member.
+    Peer(NodeId, PublicKey, TlsStream<IO>),
+    /// Somebody with a key of his own, who may send one small frame.
+    Joiner(PublicKey, TlsStream<IO>),
+}
+
+impl Entrance {
+    /// Of the node with this key.
+    ///
+    /// # Errors
+    /// If the TLS library refuses the key; it has no reason to.
+    pub fn new(key: &SecretKey, roster: &Roster) -> Result<Self, rustls::Error> {
+        let joiners = serving(key, Trust::Anyone, ALPN_JOIN)?;
+        Ok(Self { roster: roster.clone(), peers: server_config(key, roster)?, joiners })
+    }
+
+    /// Shakes hands. Whoever calls this limits the time it may take.
+    ///
+    /// # Errors
+    /// If the other end is a stranger, or anything fails.
+    pub async fn admit<IO: AsyncRead + AsyncWrite + Unpin>(&self, io: IO) -> io::Result<Arrival<IO>> {
+        let start = LazyConfigAcceptor::new(Acceptor::default(), io).await?;
+        let wants_to_join = start
+            .client_hello()
+            .alpn()
+            .is_some_and(|mut offers| offers.next() == Some(ALPN_JOIN) && offers.next().is_none());
+        let config = if wants_to_join { &self.joiners } else { &self.peers };
+        let stream = start.into_stream(config.clone()).await?;
+        let (key, spoken) = (peer_key(stream.get_ref().1), stream.get_ref().1.alpn_protocol());
+        match (key, spoken) {
+            (Some(key), Some(ALPN_JOIN)) if wants_to_join => Ok(Arrival::Joiner(key, stream)),
+            (Some(key), Some(ALPN_PEER)) => match self.roster.node_of(&key) {
+                Some(node) => Ok(Arrival::Peer(node, key, stream)),
+                None => Err(io::Error::other("the key was lost during the handshake")),
+            },
+            _ => Err(io::Error::other("no protocol was agreed on")),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Hosts: one behaviour per test.
+
+mod bed;
+mod elections;

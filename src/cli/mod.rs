@@ -1,13 +1,19 @@
 //! The command line: one file per subcommand.
 
 mod check;
+#[cfg(feature = "real")]
+mod down;
 mod folder;
 mod list;
+#[cfg(feature = "real")]
+mod node;
 mod progress;
 mod replay;
 mod report;
 mod run;
 mod schema;
+#[cfg(feature = "real")]
+mod up;
 
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
@@ -43,6 +49,12 @@ enum Command {
     Schema(schema::Schema),
     Check(check::Check),
     Report(report::Redraw),
+    #[cfg(feature = "real")]
+    Up(up::Up),
+    #[cfg(feature = "real")]
+    Down(down::Down),
+    #[cfg(feature = "real")]
+    Node(node::RunNode),
 }
 
 /// The command, and the protocols that it knows.
@@ -75,6 +87,12 @@ impl Cli {
             Command::Schema(schema) => schema.execute(&self.registry),
             Command::Check(check) => check.execute(&self.registry),
             Command::Report(report) => report.execute(),
+            #[cfg(feature = "real")]
+            Command::Up(up) => up.execute(&self.registry),
+            #[cfg(feature = "real")]
+            Command::Down(down) => down.execute(&self.registry),
+            #[cfg(feature = "real")]
+            Command::Node(node) => node.execute(&self.registry),
         };
         match done {
             Ok(Verdict::Holds) => ExitCode::SUCCESS,

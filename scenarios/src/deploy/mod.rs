@@ -8,6 +8,7 @@ mod limits;
 mod node;
 mod ports;
 mod process;
+mod signals;
 mod written;
 
 pub use address::{Address, AddressError};
@@ -16,3 +17,4 @@ pub use home::{Home, HomeError, HomeLock, Seat};
 pub use limits::Limits;
 pub use node::{Api, KEYS_MAX, LogLevel, MEMBERS_MAX, Member, NodeFile, NodePlan};
 pub use process::{NoProcess, Process};
+pub use signals::Signals;

@@ -129,11 +129,11 @@ impl<P: Protocol, L: Link, W: Watch<P>> Node<P, L, W> {
         loop {
             self.end_turn();
             self.set_alarm();
-            let mut event = Some(self.next().await);
-            for _ in 0..BATCH {
-                let Some(happened) = event else { break };
-                self.handle(happened)?;
-                event = self.ready().await;
+            let event = self.next().await;
+            self.handle(event)?;
+            for _ in 1..BATCH {
+                let Some(event) = self.ready().await else { break };
+                self.handle(event)?;
             }
         }
     }

@@ -10,6 +10,7 @@ use seedbed_core::contract::{Blob, BlobId, Lane, Life, NodeId, Protocol, Tag, Wi
 use seedbed_transport::link::{Frames, Incoming, Link, Refused};
 use seedbed_transport::store::{Opened, Store, StoreError};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 
 /// Everything in a test happens within this time, or the test fails.
 pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
@@ -121,7 +122,7 @@ impl Link for Wires {
 
 /// The disk of a node: it outlives the node's lives, and does what a test says.
 #[derive(Clone, Default)]
-pub(crate) struct Shelf(Arc<(Mutex<Kept>, Condvar)>);
+pub(crate) struct Shelf(Arc<(Mutex<Kept>, Condvar, watch::Sender<bool>)>);
 
 #[derive(Default)]
 struct Kept {
@@ -152,6 +153,12 @@ impl Shelf {
     pub(crate) fn hold(&self, is_held: bool) {
         self.kept().is_held = is_held;
         self.0.1.notify_all();
+    }
+
+    /// Waits until a sync waits.
+    pub(crate) async fn syncing(&self) {
+        let mut waits = self.0.2.subscribe();
+        soon(waits.wait_for(|waits| *waits)).await.unwrap();
     }
 
     pub(crate) fn fill(&self, is_full: bool) {
@@ -199,8 +206,10 @@ impl Store for Shelf {
     fn sync(&mut self) -> Result<(), StoreError> {
         let mut kept = self.kept();
         while kept.is_held {
+            self.0.2.send_replace(true);
             kept = self.0.1.wait(kept).unwrap();
         }
+        self.0.2.send_replace(false);
         if kept.fails {
             let error = std::io::Error::other("bad sector");
             return Err(StoreError::Failed { path: "shelf".into(), error });

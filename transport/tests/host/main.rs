@@ -2,3 +2,5 @@
 
 mod bed;
 mod elections;
+mod promises;
+mod puppet;

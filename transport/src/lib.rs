@@ -2,9 +2,10 @@
 //!
 //! A [`Host`](host) owns one node: it takes inputs in turn, steps the protocol, and carries out the effects. What it
 //! stands on is pluggable: a [`Link`](link::Link) carries frames between nodes, a [`Store`](store::Store) keeps records and
-//! blobs, [`Watch`](host::Watch) looks on.
+//! blobs, [`Watch`](host::Watch) looks on. The [`door`] lets people and programs see it and ask it things.
 
 pub mod clock;
+pub mod door;
 pub mod host;
 pub mod identity;
 pub mod knobs;

@@ -1,0 +1,7 @@
+//! The HTTP door as clients meet it, over real sockets.
+
+mod access;
+mod api;
+mod bed;
+mod events;
+mod limits;

@@ -10,7 +10,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::{ALPN_JOIN, ALPN_PEER, PublicKey, Roster, SecretKey, Trust, peer_key, server_config, serving};
+use super::errand::{Caller, Errand};
+use super::{
+    ALPN_JOIN, ALPN_PEER, ALPN_ROSTER, PublicKey, Roster, SecretKey, Trust, peer_key, server_config, serving,
+};
 
 /// Lets in members, and, at another door, those who want to become members.
 #[derive(Clone, Debug)]
@@ -25,8 +28,8 @@ pub struct Entrance {
 pub enum Arrival<IO> {
     /// A member.
     Peer(NodeId, PublicKey, TlsStream<IO>),
-    /// Somebody with a key of his own, who may send one small frame.
-    Joiner(PublicKey, TlsStream<IO>),
+    /// Somebody who wants something about members, and nothing else.
+    Errand(Errand<IO>),
 }
 
 impl Entrance {
@@ -35,7 +38,7 @@ impl Entrance {
     /// # Errors
     /// If the TLS library refuses the key; it has no reason to.
     pub fn new(key: &SecretKey, roster: &Roster) -> Result<Self, rustls::Error> {
-        let joiners = serving(key, Trust::Anyone, ALPN_JOIN)?;
+        let joiners = serving(key, Trust::Anyone, &[ALPN_JOIN])?;
         Ok(Self { roster: roster.clone(), peers: server_config(key, roster)?, joiners })
     }
 
@@ -52,12 +55,15 @@ impl Entrance {
         let config = if wants_to_join { &self.joiners } else { &self.peers };
         let stream = start.into_stream(config.clone()).await?;
         let (key, spoken) = (peer_key(stream.get_ref().1), stream.get_ref().1.alpn_protocol());
-        match (key, spoken) {
-            (Some(key), Some(ALPN_JOIN)) if wants_to_join => Ok(Arrival::Joiner(key, stream)),
-            (Some(key), Some(ALPN_PEER)) => match self.roster.node_of(&key) {
-                Some(node) => Ok(Arrival::Peer(node, key, stream)),
-                None => Err(io::Error::other("the key was lost during the handshake")),
-            },
+        let Some(key) = key else { return Err(io::Error::other("no key was shown")) };
+        if wants_to_join && spoken == Some(ALPN_JOIN) {
+            return Ok(Arrival::Errand(Errand { who: Caller::Joiner(key), stream }));
+        }
+        let lost = || io::Error::other("the key was lost during the handshake");
+        let node = self.roster.node_of(&key).ok_or_else(lost)?;
+        match spoken {
+            Some(ALPN_PEER) => Ok(Arrival::Peer(node, key, stream)),
+            Some(ALPN_ROSTER) => Ok(Arrival::Errand(Errand { who: Caller::Member(node), stream })),
             _ => Err(io::Error::other("no protocol was agreed on")),
         }
     }

@@ -38,6 +38,34 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     (held == 0 && bits < 5).then_some(bytes)
 }
 
+/// For bytes that are text where people read them.
+pub(super) mod text {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(in super::super) fn serialize<S: Serializer, const N: usize>(
+        bytes: &[u8; N],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&super::encode(bytes))
+        } else {
+            bytes.as_slice().serialize(serializer)
+        }
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
+        deserializer: D,
+    ) -> Result<[u8; N], D::Error> {
+        let bytes = if deserializer.is_human_readable() {
+            super::decode(&String::deserialize(deserializer)?)
+        } else {
+            Some(Vec::deserialize(deserializer)?)
+        };
+        let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+        bytes.ok_or_else(|| serde::de::Error::custom(format!("expected {N} bytes")))
+    }
+}
+
 fn letter(value: u32) -> char {
     char::from(ALPHABET[(value & 31) as usize])
 }

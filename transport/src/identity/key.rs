@@ -8,15 +8,17 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::base32;
 
 /// Who a node is: an ed25519 public key.
-#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct PublicKey(pub [u8; 32]);
+#[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct PublicKey(#[serde(with = "base32::text")] pub [u8; 32]);
 
 impl PublicKey {
     /// Whether whoever holds the secret key has signed this.
@@ -52,27 +54,6 @@ impl FromStr for PublicKey {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a public key is 52 letters and digits, as `seedbed key new` prints it")]
 pub struct NotAKey;
-
-/// As text where people read it, as 32 bytes on the wire.
-impl Serialize for PublicKey {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            serializer.collect_str(self)
-        } else {
-            self.0.serialize(serializer)
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for PublicKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if deserializer.is_human_readable() {
-            String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-        } else {
-            Deserialize::deserialize(deserializer).map(Self)
-        }
-    }
-}
 
 /// What proves who a node is. Cheap to clone; it never shows in any output but its own file.
 #[derive(Clone)]
@@ -117,8 +98,16 @@ impl SecretKey {
 
     /// The signature of a message.
     #[must_use]
-    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
-        self.pair.sign(message).as_ref().to_vec()
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
+        let mut bytes = [0; 64];
+        bytes.copy_from_slice(self.pair.sign(message).as_ref());
+        bytes
+    }
+
+    /// A key for one purpose, from which this one cannot be found.
+    pub(super) fn derive(&self, purpose: &str) -> hmac::Key {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &*self.seed), purpose.as_bytes());
+        hmac::Key::new(hmac::HMAC_SHA256, tag.as_ref())
     }
 
     /// As TLS wants to have it.

@@ -25,7 +25,6 @@ pub struct Member {
     /// Whether its vote counts.
     pub votes: bool,
     /// Counts the changes of its key.
-    #[serde(default)]
     pub epoch: u64,
     /// What it may identify itself by. More than one while one replaces the other.
     pub keys: Vec<Validity>,
@@ -37,23 +36,24 @@ pub struct Validity {
     /// The key.
     pub key: PublicKey,
     /// Good before this time, in seconds since 1970; without it, until it is revoked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// Counts the changes.
     version: u64,
     members: BTreeMap<NodeId, Member>,
+    /// Whose keys are whose, those included whose time is over.
+    owners: BTreeMap<PublicKey, NodeId>,
     /// Never to be good again, whoever says so.
     revoked: BTreeSet<PublicKey>,
 }
 
 /// A roster of more members is refused.
-pub const MEMBERS_MAX: usize = 4_096;
-/// A member has at most so many keys: the new one, the old one, and one that a crash left over.
-const KEYS_MAX: usize = 3;
+pub const MEMBERS_MAX: usize = 1_024;
+/// A member with more keys is refused: the old one and the new one are what it needs.
+pub const KEYS_MAX: usize = 4;
 /// The longest address.
 pub const ADDRESS_MAX: usize = 255;
 
@@ -112,19 +112,17 @@ impl Roster {
     ///
     /// # Errors
     /// If one of its keys is another's, if there are too many members or keys.
-    pub fn insert(&self, mut member: Member) -> Result<(), Unacceptable> {
-        if member.keys.len() > KEYS_MAX || member.address.len() > ADDRESS_MAX {
-            return Err(Unacceptable::TooMuch);
-        }
-        let mut outcome = Ok(());
+    pub fn insert(&self, member: Member) -> Result<(), Unacceptable> {
+        self.change(|state| state.insert(member)).map(drop)
+    }
+
+    /// Changes what is known, and tells whoever listens if anything has changed.
+    pub(super) fn change<E>(&self, change: impl FnOnce(&mut State) -> Result<bool, E>) -> Result<bool, E> {
+        let mut outcome = Ok(false);
         self.0.send_if_modified(|state| {
-            member.keys.retain(|validity| !state.revoked.contains(&validity.key));
-            outcome = state.accepts(&member);
-            let is_news = outcome.is_ok() && state.members.get(&member.node) != Some(&member);
-            if is_news {
-                state.members.insert(member.node, member);
-                state.version += 1;
-            }
+            outcome = change(state);
+            let is_news = matches!(outcome, Ok(true));
+            state.version += u64::from(is_news);
             is_news
         });
         outcome
@@ -132,16 +130,7 @@ impl Roster {
 
     /// From now on this key is nobody's, and cannot be added again. Live connections that were made with it end.
     pub fn revoke(&self, key: &PublicKey) {
-        self.0.send_if_modified(|state| {
-            let is_news = state.revoked.insert(*key);
-            if is_news {
-                for member in state.members.values_mut() {
-                    member.keys.retain(|validity| validity.key != *key);
-                }
-                state.version += 1;
-            }
-            is_news
-        });
+        let _ = self.change(|state| Ok::<_, Unacceptable>(state.revoke(key)));
     }
 
     /// The keys that were revoked.
@@ -177,24 +166,51 @@ impl Roster {
 }
 
 impl State {
-    fn find(&self, key: &PublicKey, now: u64) -> Option<(NodeId, Option<u64>)> {
-        self.members.values().find_map(|member| {
-            let validity = member.keys_at(now).find(|validity| validity.key == *key)?;
-            Some((member.node, validity.until))
-        })
+    /// Whose key this is at a time, and until when.
+    pub(super) fn find(&self, key: &PublicKey, now: u64) -> Option<(NodeId, Option<u64>)> {
+        let member = self.members.get(self.owners.get(key)?)?;
+        let validity = member.keys_at(now).find(|validity| validity.key == *key)?;
+        Some((member.node, validity.until))
     }
 
-    fn accepts(&self, member: &Member) -> Result<(), Unacceptable> {
-        if !self.members.contains_key(&member.node) && self.members.len() >= MEMBERS_MAX {
+    pub(super) fn member(&self, node: NodeId) -> Option<&Member> {
+        self.members.get(&node)
+    }
+
+    /// Whether a key is not, and was not, anybody's.
+    pub(super) fn is_fresh(&self, key: &PublicKey) -> bool {
+        !self.owners.contains_key(key) && !self.revoked.contains(key)
+    }
+
+    /// Says whether this is news.
+    pub(super) fn insert(&mut self, mut member: Member) -> Result<bool, Unacceptable> {
+        member.keys.retain(|validity| !self.revoked.contains(&validity.key));
+        let before = self.members.get(&member.node);
+        if before == Some(&member) {
+            return Ok(false);
+        }
+        if member.keys.len() > KEYS_MAX
+            || member.address.len() > ADDRESS_MAX
+            || before.is_none() && self.members.len() >= MEMBERS_MAX
+        {
             return Err(Unacceptable::TooMuch);
         }
-        let others = self.members.values().filter(|other| other.node != member.node);
-        let taken = others.flat_map(|other| &other.keys).map(|validity| validity.key);
-        let mine: Vec<_> = member.keys.iter().map(|validity| validity.key).collect();
-        match taken.into_iter().find(|key| mine.contains(key)) {
-            Some(_) => Err(Unacceptable::Taken),
-            None => Ok(()),
+        let is_anothers =
+            |validity: &Validity| self.owners.get(&validity.key).is_some_and(|owner| *owner != member.node);
+        if member.keys.iter().any(is_anothers) {
+            return Err(Unacceptable::Taken);
         }
+        self.owners.retain(|_, owner| *owner != member.node);
+        self.owners.extend(member.keys.iter().map(|validity| (validity.key, member.node)));
+        self.members.insert(member.node, member);
+        Ok(true)
+    }
+
+    fn revoke(&mut self, key: &PublicKey) -> bool {
+        if let Some(member) = self.owners.remove(key).and_then(|owner| self.members.get_mut(&owner)) {
+            member.keys.retain(|validity| validity.key != *key);
+        }
+        self.revoked.insert(*key)
     }
 }
 
@@ -268,7 +284,7 @@ mod tests {
         let roster = Roster::new([member(0, &[(A, None)])]).unwrap();
         assert_eq!(roster.insert(member(1, &[(A, None)])), Err(Unacceptable::Taken));
         assert_eq!(roster.insert(member(0, &[(A, None), (B, None)])), Ok(()));
-        assert_eq!(roster.insert(member(0, &[(A, None); 4])), Err(Unacceptable::TooMuch));
+        assert_eq!(roster.insert(member(0, &[(A, None); 5])), Err(Unacceptable::TooMuch));
     }
 
     #[test]

@@ -24,6 +24,8 @@ use super::{PublicKey, Roster, SecretKey};
 
 /// What peers speak.
 pub const ALPN_PEER: &[u8] = b"seedbed/1";
+/// What members speak to tell each other about members.
+pub const ALPN_ROSTER: &[u8] = b"seedbed-roster/1";
 /// What those speak who want to become peers.
 pub const ALPN_JOIN: &[u8] = b"seedbed-join/1";
 
@@ -59,7 +61,7 @@ impl Trust {
 /// # Errors
 /// If the TLS library refuses the key; it has no reason to.
 pub fn server_config(key: &SecretKey, roster: &Roster) -> Result<Arc<ServerConfig>, Error> {
-    serving(key, Trust::Members(roster.clone()), ALPN_PEER)
+    serving(key, Trust::Members(roster.clone()), &[ALPN_PEER, ALPN_ROSTER])
 }
 
 /// For connections to a member: the key must be one of its own. What the roster says counts when the connection is
@@ -71,11 +73,11 @@ pub fn client_config(key: &SecretKey, roster: &Roster, to: NodeId) -> Result<Arc
     dialling(key, Trust::Member(roster.clone(), to), ALPN_PEER)
 }
 
-/// For connections that bring in this protocol, from those whom `trust` covers.
+/// For connections that bring in one of these protocols, from those whom `trust` covers.
 ///
 /// # Errors
 /// As [`server_config`].
-pub fn serving(key: &SecretKey, trust: Trust, alpn: &[u8]) -> Result<Arc<ServerConfig>, Error> {
+pub fn serving(key: &SecretKey, trust: Trust, alpn: &[&[u8]]) -> Result<Arc<ServerConfig>, Error> {
     let provider = Arc::new(ring::default_provider());
     let own = AlwaysResolvesServerRawPublicKeys::new(certified(key, &provider)?);
     let verifier = Arc::new(Verifier::new(trust, &provider));
@@ -83,7 +85,7 @@ pub fn serving(key: &SecretKey, trust: Trust, alpn: &[u8]) -> Result<Arc<ServerC
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(Arc::new(own));
-    config.alpn_protocols = vec![alpn.to_vec()];
+    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.max_early_data_size = 0;

@@ -6,7 +6,7 @@ use rustls::client::{ClientSessionMemoryCache, Resumption};
 use rustls::{AlertDescription, ClientConfig, Error};
 use seedbed_core::contract::NodeId;
 use seedbed_transport::identity::{
-    ALPN_JOIN, ALPN_PEER, Arrival, Entrance, Trust, client_config, dialling, peer_key,
+    ALPN_JOIN, ALPN_PEER, ALPN_ROSTER, Arrival, Caller, Entrance, Trust, client_config, dialling, peer_key,
 };
 
 use crate::bed::{Met, key, meet, roster};
@@ -34,7 +34,7 @@ async fn members_know_each_other() {
     assert_eq!(dialler.get_ref().1.alpn_protocol(), Some(ALPN_PEER));
     match acceptor.unwrap() {
         Arrival::Peer(node, peer, _) => assert_eq!((node, peer), (NodeId(1), key(11).public())),
-        Arrival::Joiner(..) => panic!("a member was taken for a joiner"),
+        Arrival::Errand(errand) => panic!("a member was taken for {errand:?}"),
     }
 }
 
@@ -79,9 +79,11 @@ async fn a_stranger_may_speak_only_to_join() {
     let join = |alpn| dialling(&key(99), Trust::Keys([key(10).public()].into()), alpn).unwrap();
     let met = meet(&entrance(10, BOTH), &join(ALPN_JOIN)).await;
     match met.acceptor.unwrap() {
-        Arrival::Joiner(peer, _) => assert_eq!(peer, key(99).public()),
+        Arrival::Errand(errand) => assert_eq!(errand.who(), Caller::Joiner(key(99).public())),
         Arrival::Peer(..) => panic!("a stranger was taken for a member"),
     }
+    // Nor to tell what only members tell.
+    assert!(meet(&entrance(10, BOTH), &join(ALPN_ROSTER)).await.acceptor.is_err());
     // Who offers both is treated as a member, and this one is none.
     let mut both = (*join(ALPN_JOIN)).clone();
     both.alpn_protocols.push(ALPN_PEER.to_vec());

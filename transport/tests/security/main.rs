@@ -2,4 +2,6 @@
 
 mod bed;
 mod handshake;
+mod join;
 mod key_files;
+mod rotation;

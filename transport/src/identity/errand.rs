@@ -1,0 +1,188 @@
+//! Short connections on which something is said about members, beside the lasting ones of peers: a stranger asks to
+//! join, or a member tells what it has heard and hears what the other has.
+//!
+//! What a node learns, it tells every other member, until each has heard it: so all come to know the same, those too
+//! that were away.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use seedbed_core::contract::NodeId;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::server::TlsStream;
+
+use super::{ALPN_ROSTER, JoinError, Member, PublicKey, Refused, Registrar, Signed, Trust, dialling, nobody};
+
+/// Somebody wants something about members: [`Registrar::run`] sees to it.
+pub struct Errand<IO> {
+    pub(super) who: Caller,
+    pub(super) stream: TlsStream<IO>,
+}
+
+/// Who comes on an errand.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Caller {
+    /// A stranger with this key, who wants to join.
+    Joiner(PublicKey),
+    /// A member, who wants to tell and to hear.
+    Member(NodeId),
+}
+
+/// What an errand has come to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Done {
+    /// This node has been let in.
+    Joined(NodeId),
+    /// So many statements were news to this node.
+    Heard(usize),
+}
+
+/// Errands at once; who comes later is turned away.
+pub(super) const ERRANDS_MAX: usize = 16;
+/// The longest frame with statements: all that a node keeps.
+const STATEMENTS_SIZE_MAX: usize = 1 << 20;
+/// An errand to another member takes no longer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Members that are told at once.
+const TELLING_MAX: usize = 8;
+/// The pauses before members are told that could not be reached.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+impl<IO> Errand<IO> {
+    /// Who it is.
+    #[must_use]
+    pub fn who(&self) -> Caller {
+        self.who
+    }
+}
+
+impl<IO> fmt::Debug for Errand<IO> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Errand").field(&self.who).finish()
+    }
+}
+
+impl Registrar {
+    /// Sees to an errand, within a few seconds. Nothing of it holds up other connections: give it a task of its own.
+    ///
+    /// # Errors
+    /// If it comes to nothing.
+    pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        mut errand: Errand<IO>,
+    ) -> Result<Done, JoinError> {
+        let Ok(_place) = self.places().try_acquire() else {
+            return Err(io::Error::other("too many errands at once").into());
+        };
+        match errand.who {
+            Caller::Joiner(key) => self.welcome(key, &mut errand.stream).await.map(Done::Joined),
+            Caller::Member(_) => {
+                let exchange = async {
+                    let told = read_frame(&mut errand.stream, STATEMENTS_SIZE_MAX).await?;
+                    let heard = self.hear(told).await;
+                    write_frame(&mut errand.stream, &self.statements(), STATEMENTS_SIZE_MAX).await?;
+                    errand.stream.shutdown().await?;
+                    heard.map_err(io::Error::other)
+                };
+                Ok(timeout(PATIENCE, exchange).await.map_err(io::Error::from)?.map(Done::Heard)?)
+            }
+        }
+    }
+
+    /// Tells every other member what this node has heard, and hears what they have: now, and whenever there is news.
+    /// Never returns.
+    pub async fn spread(&self) {
+        let mut changes = self.roster().changes();
+        let others = || {
+            let members = self.roster().members().into_iter().map(|member| member.node);
+            members.filter(|node| *node != self.node()).collect::<BTreeSet<_>>()
+        };
+        let (mut behind, mut pause) = (others(), PAUSE.0);
+        loop {
+            let telling = behind.iter().map(|&node| async move { (node, self.tell(node).await.is_ok()) });
+            let mut told = stream::iter(telling.collect::<Vec<_>>()).buffer_unordered(TELLING_MAX);
+            let mut reached = Vec::new();
+            while let Some((node, is_told)) = told.next().await {
+                reached.extend(is_told.then_some(node));
+            }
+            drop(told);
+            behind.retain(|node| !reached.contains(node));
+            let again = async {
+                match behind.is_empty() {
+                    true => std::future::pending().await,
+                    false => tokio::time::sleep(pause).await,
+                }
+            };
+            tokio::select! {
+                () = changes.next() => (behind, pause) = (others(), PAUSE.0),
+                () = again => pause = (pause * 2).min(PAUSE.1),
+            }
+        }
+    }
+
+    /// Tells one member, and hears it.
+    async fn tell(&self, node: NodeId) -> io::Result<usize> {
+        let Some(Member { address, .. }) = self.roster().member(node) else { return Ok(0) };
+        let trust = Trust::Member(self.roster().clone(), node);
+        let config = dialling(self.key(), trust, ALPN_ROSTER).map_err(io::Error::other)?;
+        let exchange = async {
+            let stream = TcpStream::connect(&address).await?;
+            let mut stream = TlsConnector::from(config).connect(nobody(), stream).await?;
+            write_frame(&mut stream, &self.statements(), STATEMENTS_SIZE_MAX).await?;
+            read_frame::<Vec<Signed>>(&mut stream, STATEMENTS_SIZE_MAX).await
+        };
+        let told = timeout(PATIENCE, exchange).await.map_err(io::Error::from)??;
+        // What is refused here would be refused again.
+        Ok(self.hear(told).await.unwrap_or(0))
+    }
+
+    /// A member has told this. Returns how much of it was news, once that is durable.
+    async fn hear(&self, mut told: Vec<Signed>) -> Result<usize, Refused> {
+        self.forget_known(&mut told);
+        if told.is_empty() {
+            return Ok(0);
+        }
+        let registrar = self.clone();
+        let heard = tokio::task::spawn_blocking(move || registrar.learn(told)).await;
+        heard.unwrap_or(Err(Refused::Full))
+    }
+}
+
+pub(super) async fn write_frame<W: AsyncWrite + Unpin>(
+    writer: &mut W,
+    body: &impl Serialize,
+    size_max: usize,
+) -> io::Result<()> {
+    let mut bytes = postcard::to_extend(body, vec![0; 4]).map_err(io::Error::other)?;
+    let size = bytes.len() - 4;
+    let length = u32::try_from(size).ok().filter(|_| size <= size_max);
+    let length = length.ok_or_else(|| io::Error::other("too much to say"))?;
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    writer.write_all(&bytes).await?;
+    writer.flush().await
+}
+
+/// A length, a u32, little-endian, and a body in postcard. The length is checked before anything is allocated.
+pub(super) async fn read_frame<T: DeserializeOwned>(
+    reader: &mut (impl AsyncRead + Unpin),
+    size_max: usize,
+) -> io::Result<T> {
+    let size = reader.read_u32_le().await? as usize;
+    if size > size_max {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the frame is too long"));
+    }
+    let mut body = vec![0; size];
+    reader.read_exact(&mut body).await?;
+    match postcard::take_from_bytes(&body) {
+        Ok((value, [])) => Ok(value),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "the frame does not decode")),
+    }
+}

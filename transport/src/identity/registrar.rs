@@ -1,0 +1,353 @@
+//! Keeps the roster of one node true: what other members say of members, who joins here, and what of it must outlive
+//! the process.
+//!
+//! The members a node starts with stand in its configuration. What came later is kept in one small file, which is
+//! replaced whole, and durable before anybody hears of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use seedbed_core::contract::NodeId;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use super::errand::ERRANDS_MAX;
+use super::join::{Denied, Request, Welcome};
+use super::token::TokenId;
+use super::{Member, PublicKey, Refused, Roster, SecretKey, Signed, Statement, node_for, roster};
+
+/// Shared by all that must know; clones are the same.
+#[derive(Clone)]
+pub struct Registrar(Arc<Inner>);
+
+struct Inner {
+    this: Node,
+    roster: Roster,
+    ledger: Mutex<Ledger>,
+    /// For errands.
+    places: Semaphore,
+}
+
+/// A node, as its configuration has it.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What its cluster is called.
+    pub cluster: String,
+    /// Its name.
+    pub node: NodeId,
+    /// Its key.
+    pub key: SecretKey,
+    /// The members it starts with, itself included.
+    pub members: Vec<Member>,
+    /// What a new member needs to know besides: handed to it as it is, [`SETTINGS_MAX`] bytes at most.
+    pub settings: String,
+}
+
+/// What must outlive the process.
+struct Ledger {
+    file: PathBuf,
+    kept: Kept,
+}
+
+#[derive(Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    cluster: String,
+    /// In the order in which they were acted on.
+    statements: Vec<Signed>,
+    /// Tokens that were used, and when they end.
+    used: BTreeMap<TokenId, u64>,
+    revoked: Vec<PublicKey>,
+}
+
+/// More settings than that are not handed to new members.
+pub const SETTINGS_MAX: usize = 64 << 10;
+/// More statements are refused.
+const STATEMENTS_MAX: usize = 2 * super::MEMBERS_MAX;
+/// More tokens that were used and have not ended are refused.
+const USED_MAX: usize = 4_096;
+/// A longer file was not written by a node.
+const FILE_MAX: u64 = 8 << 20;
+
+impl Registrar {
+    /// Of this node, with what it has kept in `file`, if that is there.
+    ///
+    /// # Errors
+    /// If the file is damaged or another cluster's: nothing is forgotten silently. If the members contradict each other.
+    pub fn open(this: Node, file: &Path) -> Result<Self, RegistrarError> {
+        let broken = |error| RegistrarError::Members { error };
+        let roster = Roster::new(this.members.iter().cloned()).map_err(broken)?;
+        let kept = Kept::load(file, &this.cluster)?;
+        kept.revoked.iter().for_each(|key| roster.revoke(key));
+        let ledger = Mutex::new(Ledger { file: file.into(), kept: Kept { statements: Vec::new(), ..kept } });
+        let registrar = Self(Arc::new(Inner { this, roster, ledger, places: Semaphore::new(ERRANDS_MAX) }));
+        let mut ledger = registrar.ledger();
+        // What rested on a member that the configuration no longer has is dropped.
+        let _ = registrar.act(&mut ledger.kept, kept.statements);
+        drop(ledger);
+        Ok(registrar)
+    }
+
+    /// Whom this node knows.
+    #[must_use]
+    pub fn roster(&self) -> &Roster {
+        &self.0.roster
+    }
+
+    /// What its cluster is called.
+    #[must_use]
+    pub fn cluster(&self) -> &str {
+        &self.0.this.cluster
+    }
+
+    /// Which node this is.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.0.this.node
+    }
+
+    pub(super) fn key(&self) -> &SecretKey {
+        &self.0.this.key
+    }
+
+    pub(super) fn places(&self) -> &Semaphore {
+        &self.0.places
+    }
+
+    /// All that was said and is kept.
+    #[must_use]
+    pub fn statements(&self) -> Vec<Signed> {
+        self.ledger().kept.statements.clone()
+    }
+
+    pub(super) fn forget_known(&self, said: &mut Vec<Signed>) {
+        let known: BTreeSet<Signed> = self.statements().into_iter().collect();
+        said.retain(|signed| !known.contains(signed));
+    }
+
+    /// Acts on what was said, and keeps it. Returns how much was news, once that is durable.
+    ///
+    /// # Errors
+    /// If some of it is not acted on. The rest is.
+    pub fn learn(&self, mut said: Vec<Signed>) -> Result<usize, Refused> {
+        let count = said.len();
+        said.retain(|signed| signed.is_genuine(self.cluster()));
+        let forged = if said.len() < count { Err(Refused::Forged) } else { Ok(()) };
+        let mut ledger = self.ledger();
+        let before = ledger.kept.statements.len();
+        let acted = self.act(&mut ledger.kept, said);
+        let news = ledger.kept.statements.len() - before;
+        if news > 0 && ledger.save().is_err() {
+            return Err(Refused::Full);
+        }
+        forged.and(acted).map(|()| news)
+    }
+
+    /// Acts on genuine statements, on each as soon as those are known on which it rests: a key may vouch that is not
+    /// yet known, or soon will be replaced. Hence admissions come before rotations where both can.
+    fn act(&self, kept: &mut Kept, mut said: Vec<Signed>) -> Result<(), Refused> {
+        let now = roster::now();
+        said.sort_by_key(|signed| !signed.statement.is_admission());
+        let mut refused = Ok(());
+        loop {
+            let mut acted = None;
+            for (index, signed) in said.iter().enumerate() {
+                if kept.statements.len() >= STATEMENTS_MAX {
+                    return Err(Refused::Full);
+                }
+                match self.0.roster.change(|state| state.hear(signed, now)) {
+                    Ok(is_news) => {
+                        acted = Some((index, is_news));
+                        break;
+                    }
+                    Err(error) => refused = Err(error),
+                }
+            }
+            let Some((index, is_news)) = acted else { return if said.is_empty() { Ok(()) } else { refused } };
+            let signed = said.remove(index);
+            // What is known from the configuration is kept, too: others may have to be told.
+            if is_news || !kept.statements.contains(&signed) {
+                kept.statements.push(signed);
+            }
+        }
+    }
+
+    /// Lets a joiner in that has shown on the connection with this exporter value that it knows a token.
+    pub(super) fn admit(
+        &self,
+        joiner: PublicKey,
+        request: Request,
+        exporter: &[u8; 32],
+    ) -> Result<Welcome, Denied> {
+        let (this, now) = (&self.0.this, roster::now());
+        let grant = &request.grant;
+        if grant.cluster != this.cluster {
+            return Err(Denied::OtherCluster);
+        }
+        if grant.until <= now {
+            return Err(Denied::Expired);
+        }
+        if !grant.is_proven(&this.key, exporter, &joiner, &request.proof) {
+            return Err(Denied::Forged);
+        }
+        let node = node_for(&joiner);
+        let mut ledger = self.ledger();
+        ledger.kept.used.retain(|_, until| now < *until);
+        if ledger.kept.used.contains_key(&grant.id) {
+            return Err(Denied::Used);
+        }
+        if ledger.kept.used.len() >= USED_MAX || ledger.kept.statements.len() >= STATEMENTS_MAX {
+            return Err(Denied::Full);
+        }
+        let statement = Statement::Admission {
+            cluster: this.cluster.clone(),
+            node,
+            key: joiner,
+            address: request.listen,
+        };
+        let signed = statement.sign(&this.key);
+        // First on disk, then in force: what was promised survives, and a token is not used twice across a crash.
+        let before = ledger.kept.clone();
+        ledger.kept.used.insert(grant.id, grant.until);
+        ledger.kept.statements.push(signed.clone());
+        if ledger.save().is_err() {
+            ledger.kept = before;
+            return Err(Denied::Failed);
+        }
+        match self.0.roster.change(|state| state.hear(&signed, now)) {
+            Ok(_) => {}
+            Err(error) => {
+                ledger.kept = before;
+                return Err(if ledger.save().is_ok() { error.into() } else { Denied::Failed });
+            }
+        }
+        let statements = ledger.kept.statements.clone();
+        let (members, settings) = (this.members.clone(), this.settings.clone());
+        Ok(Welcome { node, members, statements, settings })
+    }
+
+    /// Says that this node's key is replaced by a new one, and that the one in use ends after `overlap`. All members
+    /// are told over live connections; once they are, the node can start with the new key.
+    ///
+    /// # Errors
+    /// If the new key is not free, or what was said could not be kept.
+    pub fn rotate(&self, new: &PublicKey, overlap: Duration) -> Result<Signed, Refused> {
+        let this = &self.0.this;
+        let epoch = self.0.roster.member(this.node).map_or(0, |member| member.epoch) + 1;
+        let until = roster::now().saturating_add(overlap.as_secs());
+        let cluster = this.cluster.clone();
+        let signed =
+            Statement::Rotation { cluster, node: this.node, key: *new, epoch, until }.sign(&this.key);
+        self.learn(vec![signed.clone()]).map(|_| signed)
+    }
+
+    /// This key is nobody's any more for this node, which remembers that.
+    ///
+    /// # Errors
+    /// If the disk fails: the key is revoked for this life only.
+    pub fn revoke(&self, key: &PublicKey) -> io::Result<()> {
+        self.0.roster.revoke(key);
+        let mut ledger = self.ledger();
+        if !ledger.kept.revoked.contains(key) {
+            ledger.kept.revoked.push(*key);
+        }
+        ledger.save()
+    }
+
+    /// A panic elsewhere leaves what is kept as it was: it is changed whole.
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.0.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says whose it is, and nothing of tokens.
+impl fmt::Debug for Registrar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registrar").field("this", &self.0.this).field("roster", &self.0.roster).finish()
+    }
+}
+
+impl Ledger {
+    fn save(&mut self) -> io::Result<()> {
+        self.kept.save(&self.file)
+    }
+}
+
+impl Kept {
+    /// Of this cluster; empty if there is no file.
+    fn load(path: &Path, cluster: &str) -> Result<Self, RegistrarError> {
+        let failed = |error| RegistrarError::Failed { path: path.into(), error };
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self { cluster: cluster.into(), ..Self::default() });
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        let mut text = Vec::new();
+        file.take(FILE_MAX).read_to_end(&mut text).map_err(failed)?;
+        let damaged = |what| RegistrarError::Damaged { path: path.into(), what };
+        let kept: Self = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        if kept.cluster != cluster {
+            return Err(damaged(format!("it is the cluster {}'s, and not {cluster}'s", kept.cluster)));
+        }
+        match kept.statements.iter().all(|signed| signed.is_genuine(cluster)) {
+            true => Ok(kept),
+            false => Err(damaged("a signature is wrong".into())),
+        }
+    }
+
+    /// Replaces the file; it is durable when this returns.
+    fn save(&self, path: &Path) -> io::Result<()> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let temporary = path.with_extension("new");
+        let mut file = File::create(&temporary)?;
+        file.write_all(&serde_json::to_vec_pretty(self)?)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)?;
+        File::open(folder)?.sync_all()
+    }
+}
+
+/// Writes the file of a node that has just been let in, so that it knows from the start who else belongs.
+///
+/// # Errors
+/// If the disk fails.
+pub fn remember(cluster: &str, statements: &[Signed], file: &Path) -> io::Result<()> {
+    Kept { cluster: cluster.into(), statements: statements.to_vec(), ..Kept::default() }.save(file)
+}
+
+/// Why a registrar cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistrarError {
+    /// Members contradict each other.
+    #[error("the members cannot be: {error}")]
+    Members {
+        /// Why.
+        error: super::Unacceptable,
+    },
+    /// The file is not what was written.
+    #[error(
+        "{} is damaged: {what}; put back a copy, or move it away and let those join again that it let in",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+    },
+    /// The disk failed.
+    #[error("{}: {error}", path.display())]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+}

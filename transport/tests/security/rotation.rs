@@ -1,0 +1,93 @@
+//! A key is replaced while the cluster runs: both are good for a while, then only the new one.
+
+use std::time::Duration;
+
+use seedbed_core::contract::NodeId;
+use seedbed_transport::identity::{
+    Arrival, Entrance, Refused, Registrar, Roster, Signed, Statement, client_config,
+};
+
+use crate::bed::{CLUSTER, Folder, Server, key, listen, meet, member, registrar, until};
+
+fn open(folder: &Folder, node: u32, seed: u8) -> Registrar {
+    registrar(folder, node, seed, vec![member(0, 10), member(1, 11)])
+}
+
+/// Whether a node that shows this key is let in as node 1.
+async fn comes_in(roster: &Roster, seed: u8) -> bool {
+    let entrance = Entrance::new(&key(10), roster).unwrap();
+    let config = client_config(&key(seed), roster, NodeId(0)).unwrap();
+    let met = meet(&entrance, &config).await;
+    matches!(met.acceptor, Ok(Arrival::Peer(NodeId(1), _, _)))
+}
+
+#[tokio::test]
+async fn both_keys_are_good_for_the_overlap() {
+    let folder = Folder::new("overlap");
+    let node = open(&folder, 1, 11);
+    node.rotate(&key(31).public(), Duration::from_secs(3600)).unwrap();
+    assert!(comes_in(node.roster(), 11).await && comes_in(node.roster(), 31).await);
+    let again = open(&folder, 1, 31);
+    assert!(comes_in(again.roster(), 11).await && comes_in(again.roster(), 31).await);
+}
+
+#[tokio::test]
+async fn then_only_the_new_one_is() {
+    let folder = Folder::new("after");
+    let node = open(&folder, 1, 11);
+    let roster = node.roster().clone();
+    let old = key(11).public();
+    let lost = async { tokio::time::timeout(crate::bed::PATIENCE, roster.lost(NodeId(1), &old)).await };
+    node.rotate(&key(31).public(), Duration::from_secs(1)).unwrap();
+    lost.await.expect("live connections with the old key are not ended");
+    assert!(!comes_in(&roster, 11).await && comes_in(&roster, 31).await);
+    assert!(!comes_in(open(&folder, 1, 31).roster(), 11).await, "it came back with a restart");
+}
+
+#[tokio::test]
+async fn the_other_members_hear_of_it() {
+    let folder = Folder::new("spread");
+    let (mut members, mut servers) = (vec![member(0, 10), member(1, 11)], Vec::new());
+    let (here, there) = (listen().await, listen().await);
+    (members[0].address, members[1].address) = (here.1, there.1);
+    for (node, listener) in [(0, here.0), (1, there.0)] {
+        let seed = 10 + node as u8;
+        servers.push(Server::start(registrar(&folder, node, seed, members.clone()), seed, listener));
+    }
+    servers[1].registrar.rotate(&key(31).public(), Duration::from_secs(3600)).unwrap();
+    until(servers[0].registrar.roster(), |roster| roster.node_of(&key(31).public()) == Some(NodeId(1))).await;
+}
+
+#[tokio::test]
+async fn nobody_rotates_the_key_of_another() {
+    let folder = Folder::new("foreign");
+    let said = |node, epoch, by| -> Signed {
+        let until = u64::MAX;
+        let cluster = CLUSTER.to_owned();
+        Statement::Rotation { cluster, node: NodeId(node), key: key(31).public(), epoch, until }
+            .sign(&key(by))
+    };
+    let node = open(&folder, 0, 10);
+    assert_eq!(node.learn(vec![said(1, 1, 10)]), Err(Refused::Stranger));
+    assert_eq!(node.learn(vec![said(1, 1, 99)]), Err(Refused::Stranger));
+    assert_eq!(node.learn(vec![said(1, 0, 11)]), Err(Refused::Old));
+    let mut forged = said(1, 1, 11);
+    forged.statement = said(0, 1, 11).statement;
+    assert_eq!(node.learn(vec![forged]), Err(Refused::Forged));
+    assert_eq!(node.learn(vec![said(1, 1, 11)]), Ok(1));
+    assert_eq!(node.learn(vec![said(1, 1, 11)]), Err(Refused::Old));
+}
+
+#[tokio::test]
+async fn what_rests_on_a_later_statement_waits_for_it() {
+    let folder = Folder::new("order");
+    let node = open(&folder, 1, 11);
+    let rotation = node.rotate(&key(31).public(), Duration::ZERO).unwrap();
+    let cluster = CLUSTER.to_owned();
+    let (new, address) = (key(20).public(), "127.0.0.1:7300".to_owned());
+    let name = seedbed_transport::identity::node_for(&new);
+    let admission = Statement::Admission { cluster, node: name, key: new, address }.sign(&key(31));
+    let other = open(&folder, 0, 10);
+    assert_eq!(other.learn(vec![admission, rotation]), Ok(2));
+    assert_eq!(other.roster().node_of(&new), Some(name));
+}

@@ -3,5 +3,7 @@
 #[cfg(feature = "real")]
 pub mod deploy;
 pub mod format;
+#[cfg(feature = "real")]
+pub mod real;
 pub mod run;
 pub mod scenario;

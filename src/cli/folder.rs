@@ -55,6 +55,7 @@ impl Folder {
             "seconds": ran.as_secs_f64(),
             "runs": runs,
             "runs_per_second": runs as f64 / ran.as_secs_f64().max(1e-9),
+            "engine": experiment.request.engine.name(),
             "jobs": jobs,
             "cores": std::thread::available_parallelism().map_or(0, usize::from),
             "system": std::env::consts::OS,

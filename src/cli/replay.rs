@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use seedbed_scenarios::run::{EventLog, Experiment, Options, Registry, Request, Seeds, read_faults};
+use seedbed_scenarios::run::{Engine, EventLog, Experiment, Options, Registry, Request, Seeds, read_faults};
 use seedbed_sim::fault::Timed;
 
 use super::{Done, Verdict, assignment, print, program};
@@ -46,7 +46,8 @@ pub(super) struct Replay {
 impl Replay {
     pub(super) fn execute(&self, registry: &Registry) -> Done {
         let seeds = Some(Seeds(self.seed..self.seed.saturating_add(1)));
-        let request = Request { sets: self.set.clone(), is_quick: self.quick, seeds, program: program() };
+        let (sets, is_quick, engine) = (self.set.clone(), self.quick, Engine::Sim);
+        let request = Request { sets, is_quick, seeds, engine, program: program() };
         let experiment = Experiment::load(&self.file, registry, request)?;
         let [point] = experiment.points.as_slice() else {
             bail!("{}", choose(&experiment));

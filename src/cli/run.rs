@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use seedbed_scenarios::run::{Experiment, Registry, Request, Results, Seeds, run_all};
+use seedbed_scenarios::run::{Engine, Experiment, Registry, Request, Results, Seeds, run_all};
+#[cfg(feature = "real")]
+use seedbed_scenarios::{real::Scratch, run::run_all_real};
 
 use super::folder::{self, Folder};
 use super::progress::Progress;
@@ -24,7 +26,8 @@ pub(super) struct Run {
     /// How many seeds (N: 0 to N-1) or which (A..B, without B); otherwise what the file says.
     #[arg(long, value_name = "N|A..B")]
     seeds: Option<Seeds>,
-    /// How many runs at once; otherwise one per core. The results do not depend on it.
+    /// How many runs at once; otherwise one per core, and one alone on the real engine. What is simulated does not depend
+    /// on it.
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=JOBS_MAX))]
     jobs: Option<u16>,
     /// Set a key of the scenario, or choose one value of an axis of its sweep.
@@ -34,8 +37,8 @@ pub(super) struct Run {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// What runs it.
-    #[arg(long, value_enum, default_value_t = Engine::Sim)]
-    engine: Engine,
+    #[arg(long, value_enum, default_value_t = Chosen::Sim)]
+    engine: Chosen,
     /// Use the small sizes of the file's [quick] table.
     #[arg(long)]
     quick: bool,
@@ -46,18 +49,31 @@ const JOBS_MAX: i64 = 1024;
 
 /// What runs a scenario.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Engine {
+enum Chosen {
     /// The simulator.
     Sim,
+    /// Real sockets, disks and clocks, on this machine.
+    #[cfg(feature = "real")]
+    Real,
+}
+
+impl From<Chosen> for Engine {
+    fn from(chosen: Chosen) -> Self {
+        match chosen {
+            Chosen::Sim => Self::Sim,
+            #[cfg(feature = "real")]
+            Chosen::Real => Self::Real,
+        }
+    }
 }
 
 impl Run {
     pub(super) fn execute(&self, registry: &Registry) -> Done {
-        let Engine::Sim = self.engine;
         let request = Request {
             sets: self.set.clone(),
             is_quick: self.quick,
             seeds: self.seeds.clone(),
+            engine: self.engine.into(),
             program: program(),
         };
         // All files are read before anything runs or is written.
@@ -66,7 +82,8 @@ impl Run {
         if self.out.is_some() && experiments.len() > 1 {
             bail!("--out takes the results of one scenario, but there are several");
         }
-        let threads = self.jobs.map_or(0, usize::from);
+        let usual = if Engine::from(self.engine) == Engine::Sim { 0 } else { 1 };
+        let threads = self.jobs.map_or(usual, usize::from);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
         let mut verdict = Verdict::Holds;
         for experiment in &experiments {
@@ -82,7 +99,7 @@ impl Run {
         let runs = experiment.points.len() * (experiment.seeds.end - experiment.seeds.start) as usize;
         let progress = Progress::new(&experiment.name(), runs);
         let began = Instant::now();
-        let Results { tables, tally } = pool.install(|| run_all(experiment, &|done| progress.at(done)));
+        let Results { tables, tally } = run_on(experiment, pool, &|done| progress.at(done))?;
         progress.finish();
         let ran = began.elapsed();
         let path = folder.path();
@@ -100,6 +117,22 @@ impl Run {
         ))?;
         let holds = tally.broken_runs == 0 && tally.broken_checks == 0;
         Ok(if holds { Verdict::Holds } else { Verdict::Violated })
+    }
+}
+
+/// Runs everything on the engine that was asked for.
+fn run_on(
+    experiment: &Experiment,
+    pool: &rayon::ThreadPool,
+    progress: &(dyn Fn(usize) + Sync),
+) -> anyhow::Result<Results> {
+    match experiment.request.engine {
+        Engine::Sim => Ok(pool.install(|| run_all(experiment, progress))),
+        #[cfg(feature = "real")]
+        Engine::Real => {
+            let scratch = Scratch::new().context("cannot create a temporary folder")?;
+            Ok(pool.install(|| run_all_real(experiment, &scratch, progress)))
+        }
     }
 }
 

@@ -57,10 +57,16 @@ impl Keys {
     /// The keys of a simulated run with this seed.
     #[must_use]
     pub fn from_seed(seed: u64) -> Self {
+        Self::new(Self::run_key(seed))
+    }
+
+    /// The 256-bit key of a simulated run with this seed.
+    #[must_use]
+    pub fn run_key(seed: u64) -> [u8; 32] {
         let mut chacha = ChaCha8Rng::seed_from_u64(seed);
         let mut run_key = [0; 32];
         chacha.fill_bytes(&mut run_key);
-        Self::new(run_key)
+        run_key
     }
 
     /// The draws of one purpose.

@@ -11,7 +11,7 @@ use super::stage::Stage;
 
 /// All clients of a run: a value, like the world.
 #[derive(Clone, Debug)]
-pub(super) struct Clients {
+pub(crate) struct Clients {
     plan: ClientPlan,
     /// Who sends a command when.
     arrivals: BTreeSet<(Time, u64)>,
@@ -45,7 +45,7 @@ const PAUSE_FAILED: Duration = Duration::from_millis(1);
 const CLIENTS: NodeId = NodeId(u32::MAX);
 
 impl Clients {
-    pub(super) fn new(plan: &ClientPlan, keys: &Keys) -> Self {
+    pub(crate) fn new(plan: &ClientPlan, keys: &Keys) -> Self {
         let mut clients = Self {
             plan: plan.clone(),
             arrivals: BTreeSet::new(),
@@ -70,13 +70,13 @@ impl Clients {
     }
 
     /// When a client does something next.
-    pub(super) fn next(&self) -> Time {
+    pub(crate) fn next(&self) -> Time {
         let first = |all: &BTreeSet<(Time, u64)>| all.first().map_or(Time::MAX, |(at, _)| *at);
         first(&self.arrivals).min(first(&self.deadlines))
     }
 
     /// Does what is due by now.
-    pub(super) fn act<P: Subject>(&mut self, load: &P::Load, stage: &mut impl Stage<P>) {
+    pub(crate) fn act<P: Subject>(&mut self, load: &P::Load, stage: &mut impl Stage<P>) {
         let now = stage.now();
         while let Some(&(at, id)) = self.deadlines.first()
             && at <= now
@@ -118,7 +118,7 @@ impl Clients {
     }
 
     /// A node answered. The answer still has to reach its client.
-    pub(super) fn replied(&mut self, keys: &Keys, id: CommandId, answer: Answer, now: Time) {
+    pub(crate) fn replied(&mut self, keys: &Keys, id: CommandId, answer: Answer, now: Time) {
         if keys.roll(Purpose::Workload).at(id.0, LOST_BACK) < self.plan.loss {
             return;
         }
@@ -138,13 +138,13 @@ impl Clients {
     }
 
     /// The node was down: the client's connection is refused.
-    pub(super) fn refused(&mut self, keys: &Keys, id: CommandId, now: Time) {
+    pub(crate) fn refused(&mut self, keys: &Keys, id: CommandId, now: Time) {
         let at = now + self.access(keys, id.0, BACK);
         self.fail(keys, id.0, at);
     }
 
     /// How many values have been measured.
-    pub(super) fn measured(&self) -> usize {
+    pub(crate) fn measured(&self) -> usize {
         self.latencies.len()
     }
 
@@ -193,7 +193,7 @@ impl Clients {
     }
 
     /// Puts what was measured among the findings. What still waits has failed.
-    pub(super) fn finish(self, findings: &mut Findings) {
+    pub(crate) fn finish(self, findings: &mut Findings) {
         findings.number("commands", self.sent as f64);
         findings.number("answered", self.answered as f64);
         findings.number("failed", (self.failed + self.waiting.len() as u64) as f64);

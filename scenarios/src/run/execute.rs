@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use seedbed_core::contract::{Duration, Findings, Keys, Observation, Probe, Subject, Time};
+use seedbed_core::contract::{Duration, Findings, Keys, Observation, Subject, Time};
 use seedbed_sim::fault::{Schedule, Timed};
 use seedbed_sim::{Services, Setup, Watch, World};
 
@@ -12,6 +12,8 @@ use super::failure::{Failure, Owed, caught};
 use super::log::{EventLog, Logger};
 use super::observer::Observer;
 use super::prepare::Plan;
+#[cfg(feature = "real")]
+use crate::real::Scratch;
 use crate::scenario::Rule;
 
 /// How one run differs from the usual.
@@ -57,8 +59,11 @@ pub struct Broken {
 
 /// A scenario at one point, ready to run with any seed.
 pub trait Ready: Send + Sync {
-    /// Runs it.
+    /// Runs it in the simulator.
     fn run(&self, seed: u64, options: Options<'_>) -> Outcome;
+    /// Runs it on real sockets, disks and clocks.
+    #[cfg(feature = "real")]
+    fn run_real(&self, seed: u64, scratch: &Scratch) -> Outcome;
     /// What must hold.
     fn rules(&self) -> &[Rule];
     /// The protocol's parameters as they are in force, those left to their defaults included.
@@ -66,11 +71,11 @@ pub trait Ready: Send + Sync {
 }
 
 /// A scenario at one point, for one protocol.
-pub(super) struct Prepared<P: Subject> {
-    config: Arc<P::Config>,
+pub(crate) struct Prepared<P: Subject> {
+    pub(crate) config: Arc<P::Config>,
     parameters: String,
-    load: P::Load,
-    plan: Plan,
+    pub(crate) load: P::Load,
+    pub(crate) plan: Plan,
 }
 
 impl<P: Subject> Prepared<P> {
@@ -82,17 +87,12 @@ impl<P: Subject> Prepared<P> {
     fn begin(&self, seed: u64, options: &mut Options<'_>) -> Run<'_, P> {
         let keys = Keys::from_seed(seed);
         let setup = Setup { seed, is_audit: options.audit, ..self.plan.setup.clone() };
-        let nodes = setup.nodes;
         let mut world = World::new(self.config.clone(), setup, Services::registered());
         world.set_faults(match options.faults.take() {
             Some(list) => Schedule::concrete(list),
             None => Schedule::new(self.plan.generators.clone(), &keys),
         });
-        let observer = Observer {
-            probe: P::Probe::new(&self.config, nodes),
-            findings: Findings::default(),
-            clients: self.plan.clients.as_ref().map(|plan| Clients::new(plan, &keys)),
-        };
+        let observer = Observer::new(self, &keys);
         let conditions = Conditions::new(&self.plan);
         Run { prepared: self, world, observer, conditions, events: 0, healed: None, failure: None }
     }
@@ -105,6 +105,11 @@ impl<P: Subject> Ready for Prepared<P> {
 
     fn parameters(&self) -> &str {
         &self.parameters
+    }
+
+    #[cfg(feature = "real")]
+    fn run_real(&self, seed: u64, scratch: &Scratch) -> Outcome {
+        crate::real::run(self, seed, scratch.path())
     }
 
     fn run(&self, seed: u64, mut options: Options<'_>) -> Outcome {
@@ -225,18 +230,7 @@ impl<P: Subject> Run<'_, P> {
     }
 
     fn outcome(self) -> Outcome {
-        let Observer { mut findings, clients, .. } = self.observer;
-        if let Some(clients) = clients {
-            clients.finish(&mut findings);
-        }
-        let (traffic, tally) = (self.world.traffic(), self.world.tally());
-        findings.number("sent", traffic.sent as f64);
-        findings.number("delivered", traffic.delivered as f64);
-        let dropped = traffic.lost + traffic.cut + traffic.overflowed + traffic.damaged + traffic.unheard;
-        findings.number("dropped", dropped as f64);
-        findings.number("crashes", tally.crashes as f64);
-        findings.number("halts", tally.halts as f64);
-        findings.number("records_lost", tally.records_lost as f64);
+        let findings = self.observer.finish(self.world.traffic(), self.world.tally());
         // After a panic the states of nodes may be anything.
         let is_sound = self.failure.as_ref().is_none_or(|failure| failure.owed != Owed::NoPanic);
         Outcome {

@@ -66,9 +66,28 @@ pub(super) struct Row {
     pub(super) failed: Option<Owed>,
 }
 
-/// Runs everything on the current thread pool; `progress` is told how many runs are done.
+/// Runs everything in the simulator, on the current thread pool; `progress` is told how many runs are done.
 #[must_use]
 pub fn run_all(experiment: &Experiment, progress: &(dyn Fn(usize) + Sync)) -> Results {
+    run_each(experiment, progress, &|point, seed| point.ready.run(seed, Options::default()))
+}
+
+/// Runs everything for real, as many runs at once as the current thread pool has threads.
+#[cfg(feature = "real")]
+#[must_use]
+pub fn run_all_real(
+    experiment: &Experiment,
+    scratch: &crate::real::Scratch,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Results {
+    run_each(experiment, progress, &|point, seed| point.ready.run_real(seed, scratch))
+}
+
+fn run_each(
+    experiment: &Experiment,
+    progress: &(dyn Fn(usize) + Sync),
+    run: &(dyn Fn(&Point, u64) -> Outcome + Sync),
+) -> Results {
     let jobs: Vec<Job> = (0..experiment.points.len())
         .flat_map(|point| experiment.seeds.clone().map(move |seed| Job { point, seed }))
         .collect();
@@ -77,7 +96,7 @@ pub fn run_all(experiment: &Experiment, progress: &(dyn Fn(usize) + Sync)) -> Re
         .par_iter()
         .with_max_len(1)
         .map(|&job| {
-            let row = run_one(experiment, job);
+            let row = run_one(experiment, job, run);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1);
             row
         })
@@ -85,9 +104,9 @@ pub fn run_all(experiment: &Experiment, progress: &(dyn Fn(usize) + Sync)) -> Re
     tables::assemble(experiment, rows)
 }
 
-fn run_one(experiment: &Experiment, job: Job) -> Row {
+fn run_one(experiment: &Experiment, job: Job, run: &dyn Fn(&Point, u64) -> Outcome) -> Row {
     let point = &experiment.points[job.point];
-    let outcome = point.ready.run(job.seed, Options::default());
+    let outcome = run(point, job.seed);
     let (broken, held) = judge(experiment, point, &outcome);
     row(experiment, job, outcome, broken, held)
 }

@@ -24,6 +24,8 @@ pub enum Owed {
     NoPanic,
     /// It ends, and fits in memory.
     BoundedRun,
+    /// The machine gives a real run what it needs.
+    Machine,
 }
 
 impl Owed {
@@ -33,6 +35,7 @@ impl Owed {
         match self {
             Self::NoPanic => "no-panic",
             Self::BoundedRun => "bounded-run",
+            Self::Machine => "machine",
         }
     }
 
@@ -42,6 +45,9 @@ impl Owed {
         match self {
             Self::NoPanic => "every run ends without a panic",
             Self::BoundedRun => "every run ends within `run.events_max` events and in bounded memory",
+            Self::Machine => {
+                "the machine gives every node of a real run its sockets, its threads and its disk"
+            }
         }
     }
 }
@@ -52,7 +58,7 @@ thread_local! {
 }
 
 /// Does something; of a panic, what it said and where. It is reported with the run, not in the midst of a progress bar.
-pub(super) fn caught<T>(act: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn caught<T>(act: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let usual = take_hook();

@@ -18,10 +18,18 @@ mod stage;
 mod tables;
 mod timeline;
 
+#[cfg(feature = "real")]
+pub(crate) use {
+    clients::Clients, conditions::Conditions, execute::Prepared, failure::caught, observer::Observer,
+    stage::Stage,
+};
+
 pub use execute::{Broken, Options, Outcome, Ready};
+#[cfg(feature = "real")]
+pub use experiment::run_all_real;
 pub use experiment::{Job, Judgement, Results, Tally, run_all};
 pub use failure::{Failure, Owed};
 pub use faults::read_faults;
 pub use log::EventLog;
-pub use plan::{Experiment, Point, Request, Seeds};
+pub use plan::{Engine, Experiment, Point, Request, Seeds};
 pub use registry::{Entry, Registry};

@@ -1,21 +1,48 @@
 //! Looks on while a world runs: tells the probe, minds the clients, keeps the log.
 
-use seedbed_core::contract::{CommandId, Findings, Life, NodeId, Observation, Probe, Subject};
+use seedbed_core::contract::{CommandId, Findings, Keys, Life, NodeId, Observation, Probe, Subject, View};
 use seedbed_sim::fault::Action;
-use seedbed_sim::{Down, Watch, World};
+use seedbed_sim::network::Traffic;
+use seedbed_sim::{Down, Tally, Watch, World};
 
 use super::clients::Clients;
+use super::execute::Prepared;
 
 /// Looks on for one run.
-pub(super) struct Observer<P: Subject> {
-    pub(super) probe: P::Probe,
-    pub(super) findings: Findings,
-    pub(super) clients: Option<Clients>,
+pub(crate) struct Observer<P: Subject> {
+    pub(crate) probe: P::Probe,
+    pub(crate) findings: Findings,
+    pub(crate) clients: Option<Clients>,
 }
 
 impl<P: Subject> Observer<P> {
-    pub(super) fn observe(&mut self, what: Observation<'_, P>, world: &World<P>) {
-        self.probe.observe(what, world, &mut self.findings);
+    /// Before the first moment.
+    pub(crate) fn new(prepared: &Prepared<P>, keys: &Keys) -> Self {
+        Self {
+            probe: P::Probe::new(&prepared.config, prepared.plan.setup.nodes),
+            findings: Findings::default(),
+            clients: prepared.plan.clients.as_ref().map(|plan| Clients::new(plan, keys)),
+        }
+    }
+
+    /// What was found, with what every run counts.
+    pub(crate) fn finish(self, traffic: Traffic, tally: Tally) -> Findings {
+        let Self { mut findings, clients, .. } = self;
+        if let Some(clients) = clients {
+            clients.finish(&mut findings);
+        }
+        findings.number("sent", traffic.sent as f64);
+        findings.number("delivered", traffic.delivered as f64);
+        let dropped = traffic.lost + traffic.cut + traffic.overflowed + traffic.damaged + traffic.unheard;
+        findings.number("dropped", dropped as f64);
+        findings.number("crashes", tally.crashes as f64);
+        findings.number("halts", tally.halts as f64);
+        findings.number("records_lost", tally.records_lost as f64);
+        findings
+    }
+
+    pub(crate) fn observe(&mut self, what: Observation<'_, P>, view: &dyn View<P>) {
+        self.probe.observe(what, view, &mut self.findings);
     }
 }
 

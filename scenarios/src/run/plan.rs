@@ -39,6 +39,29 @@ impl FromStr for Seeds {
     }
 }
 
+/// What runs a scenario.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Engine {
+    /// The simulator.
+    #[default]
+    Sim,
+    /// Real sockets, disks and clocks, on this machine.
+    #[cfg(feature = "real")]
+    Real,
+}
+
+impl Engine {
+    /// What it is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sim => "sim",
+            #[cfg(feature = "real")]
+            Self::Real => "real",
+        }
+    }
+}
+
 /// A key and its value, as `--set` takes them.
 type Set = (String, String);
 
@@ -51,6 +74,8 @@ pub struct Request {
     pub is_quick: bool,
     /// Other seeds than the file's.
     pub seeds: Option<Seeds>,
+    /// What is to run it: it must be able to.
+    pub engine: Engine,
     /// What the command is called in reports; `seedbed`, if nothing is said.
     pub program: String,
 }
@@ -137,7 +162,13 @@ impl Experiment {
         let (mut points, mut columns) = (Vec::new(), Vec::new());
         let mut at = |point: &format::Point| {
             let document = document.with(&point.overlay)?;
-            make(document.read::<Scenario>()?, point, registry, &files, &mut columns)
+            let scenario = document.read::<Scenario>()?;
+            #[cfg(feature = "real")]
+            if request.engine == Engine::Real {
+                crate::real::refuse(&scenario, document.root())
+                    .map_err(|problems| document.report(problems))?;
+            }
+            make(scenario, point, registry, &files, &mut columns)
                 .map_err(|problems| document.report(problems))
         };
         for point in &expanded {

@@ -18,31 +18,31 @@ use crate::scenario::{Arrivals, Cluster, Exception, Rule, Scenario, Ties, law};
 
 /// A scenario at one point of its sweep, checked and ready.
 #[derive(Debug)]
-pub(super) struct Plan {
-    pub(super) setup: Setup,
-    pub(super) generators: Vec<Generator>,
-    pub(super) duration: Duration,
-    pub(super) heal: Duration,
-    pub(super) events_max: u64,
-    pub(super) rules: Vec<Rule>,
-    pub(super) clients: Option<ClientPlan>,
+pub(crate) struct Plan {
+    pub(crate) setup: Setup,
+    pub(crate) generators: Vec<Generator>,
+    pub(crate) duration: Duration,
+    pub(crate) heal: Duration,
+    pub(crate) events_max: u64,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) clients: Option<ClientPlan>,
 }
 
 /// The workload, ready.
 #[derive(Clone, Debug)]
-pub(super) struct ClientPlan {
-    pub(super) arrivals: ArrivalPlan,
-    pub(super) to: Selector,
-    pub(super) access: Option<Law>,
-    pub(super) loss: u64,
-    pub(super) timeout: Duration,
-    pub(super) start: Duration,
-    pub(super) stop: Duration,
-    pub(super) count: u64,
+pub(crate) struct ClientPlan {
+    pub(crate) arrivals: ArrivalPlan,
+    pub(crate) to: Selector,
+    pub(crate) access: Option<Law>,
+    pub(crate) loss: u64,
+    pub(crate) timeout: Duration,
+    pub(crate) start: Duration,
+    pub(crate) stop: Duration,
+    pub(crate) count: u64,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum ArrivalPlan {
+pub(crate) enum ArrivalPlan {
     Open(Law),
     Trace(Vec<Duration>),
     Closed(u32, Law),
@@ -54,7 +54,7 @@ struct Builder<'a> {
     problems: Problems,
 }
 
-pub(super) fn prepare(scenario: &Scenario, entry: &dyn Entry, files: &dyn Files) -> Result<Plan, Problems> {
+pub(crate) fn prepare(scenario: &Scenario, entry: &dyn Entry, files: &dyn Files) -> Result<Plan, Problems> {
     let mut builder = Builder { files, problems: Problems::default() };
     let (network, regions) = builder.network(scenario);
     let generators = builder.faults(scenario, entry, network.as_ref(), &regions);
@@ -405,7 +405,7 @@ fn fit(selector: &Selector, span: Span, nodes: u32, regions: &[String]) -> Resul
 }
 
 /// The figures that a threshold can name: the number columns of `runs.csv`.
-pub(super) fn figures(columns: &[Column]) -> Vec<String> {
+pub(crate) fn figures(columns: &[Column]) -> Vec<String> {
     let mut names = Vec::new();
     for column in columns {
         match column {

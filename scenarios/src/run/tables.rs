@@ -7,7 +7,7 @@ use seedbed_reports::Section;
 
 use super::experiment::{Results, Row, Tally};
 use super::failure::Owed;
-use super::plan::{Experiment, Point};
+use super::plan::{Engine, Experiment, Point};
 use super::setup::{protocols, setup};
 use crate::scenario::Expect;
 
@@ -186,12 +186,17 @@ fn program(experiment: &Experiment) -> String {
 
 /// The command that shows one run again.
 pub(super) fn replay_command(experiment: &Experiment, point: &Point, seed: u64) -> String {
-    format!(
-        "{} replay {} --seed {seed}{} --log -",
-        program(experiment),
-        quoted(&experiment.path.display().to_string()),
-        sets(experiment, &experiment.plain_sets, &point.arguments)
-    )
+    let (program, file) = (program(experiment), quoted(&experiment.path.display().to_string()));
+    let sets = sets(experiment, &experiment.plain_sets, &point.arguments);
+    match experiment.request.engine {
+        Engine::Sim => format!("{program} replay {file} --seed {seed}{sets} --log -"),
+        // It will not happen in the same way again, but perhaps in a similar one.
+        #[cfg(feature = "real")]
+        Engine::Real => {
+            let end = seed.saturating_add(1);
+            format!("{program} run {file} --engine real --seeds {seed}..{end}{sets}")
+        }
+    }
 }
 
 /// `--quick` and `--set`, as asked and for the axes of a point.

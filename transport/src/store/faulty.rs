@@ -108,6 +108,14 @@ impl<S: Store> Faults<S> {
         self.0.disk().fails_next = true;
     }
 
+    /// Ends every fault: there is room, nothing stalls, and no sync fails any more.
+    pub fn heal(&self) {
+        let mut disk = self.0.disk();
+        (disk.stalled_until, disk.is_full, disk.fails_next) = (None, false, false);
+        disk.settings.sync_error = 0;
+        self.0.changed.notify_all();
+    }
+
     /// The node crashes: every later operation fails, and the store is closed when this returns.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod held;
 #[cfg(test)]
 mod tests;
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use seedbed_core::contract::{Lane, Life, NodeId};
@@ -17,6 +18,7 @@ pub use cuts::{Cuts, Way};
 use held::Held;
 
 use super::{Frames, Incoming, Link, Refused};
+use crate::clock::Alarm;
 
 /// Decides what becomes of messages.
 pub trait Sky: Send + 'static {
@@ -87,13 +89,19 @@ pub struct Weather<L, S = Calm> {
     sky: S,
     cuts: Cuts,
     held: Held,
+    /// Rings when something is due; under a calm sky, nothing ever waits.
+    alarm: Option<Alarm>,
     is_closed: bool,
 }
 
 impl<L: Link, S: Sky> Weather<L, S> {
     /// A link, disturbed by what this sky decides, and by what is cut.
-    pub fn new(link: L, sky: S, cuts: Cuts) -> Self {
-        Self { link, sky, cuts, held: Held::default(), is_closed: false }
+    ///
+    /// # Errors
+    /// If the system gives no thread for an alarm.
+    pub fn new(link: L, sky: S, cuts: Cuts) -> io::Result<Self> {
+        let alarm = if sky.is_calm() { None } else { Some(Alarm::new()?) };
+        Ok(Self { link, sky, cuts, held: Held::default(), alarm, is_closed: false })
     }
 
     /// What is due by now, if anything is, and may pass.
@@ -153,7 +161,7 @@ impl<L: Link, S: Sky> Link for Weather<L, S> {
                 return None;
             }
             tokio::select! {
-                () = until(next), if next.is_some() => {}
+                () = ring(self.alarm.as_mut(), next) => {}
                 // Without room nothing is taken in: senders feel that, as over any link.
                 incoming = self.link.receive(), if !self.is_closed && self.held.has_room() => match incoming {
                     Some(incoming) => self.take(incoming, Instant::now()),
@@ -172,9 +180,13 @@ impl<L: Link, S: Sky> Link for Weather<L, S> {
     }
 }
 
-/// Waits for a moment, if there is one.
-async fn until(moment: Option<Instant>) {
-    if let Some(moment) = moment {
-        tokio::time::sleep_until(moment.into()).await;
+/// Waits for a moment, or for ever if there is none.
+async fn ring(alarm: Option<&mut Alarm>, at: Option<Instant>) {
+    match alarm {
+        Some(alarm) => {
+            alarm.set(at);
+            alarm.rang().await;
+        }
+        None => std::future::pending().await,
     }
 }

@@ -44,7 +44,7 @@ async fn passed(sky: impl Sky, cuts: Cuts, incoming: Vec<Incoming>) -> Vec<Strin
     let (sender, receiver) = mpsc::unbounded_channel();
     incoming.into_iter().for_each(|incoming| sender.send(incoming).unwrap());
     drop(sender);
-    let mut weather = Weather::new(Pipe(receiver), sky, cuts);
+    let mut weather = Weather::new(Pipe(receiver), sky, cuts).unwrap();
     let mut words = Vec::new();
     while let Some(incoming) = weather.receive().await {
         match incoming {
@@ -104,7 +104,7 @@ async fn messages_come_when_they_are_due_twice_or_never() {
 async fn a_cut_stops_what_is_sent_and_what_is_under_way() {
     let (sender, receiver) = mpsc::unbounded_channel();
     let cuts = Cuts::default();
-    let mut weather = Weather::new(Pipe(receiver), By(|_| after(20)), cuts.clone());
+    let mut weather = Weather::new(Pipe(receiver), By(|_| after(20)), cuts.clone()).unwrap();
     let send = |ordinal, word| sender.send(frames(framed(ordinal, word))).unwrap();
     send(1, "under way");
     // Taken in, and not due yet.
@@ -136,7 +136,7 @@ async fn bytes_that_are_no_frames_are_left_to_the_node() {
     for bytes in [vec![1, 2, 3], vec![0; 40], vec![0xff; 64], framed(9, "x")[..20].to_vec()] {
         let (sender, receiver) = mpsc::unbounded_channel();
         sender.send(frames(bytes.clone())).unwrap();
-        let mut weather = Weather::new(Pipe(receiver), By(|_| None), Cuts::default());
+        let mut weather = Weather::new(Pipe(receiver), By(|_| None), Cuts::default()).unwrap();
         let Some(Incoming::Frames(came)) = weather.receive().await else { panic!("they come") };
         assert_eq!(came.bytes, bytes);
     }

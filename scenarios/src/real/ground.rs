@@ -1,0 +1,43 @@
+//! Where the nodes of a run stand: their folders, their links, and what all their lives share.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A temporary folder for the stores of runs. It is removed with everything in it.
+#[derive(Debug)]
+pub struct Scratch(PathBuf);
+
+/// How many names are tried.
+const NAMES_MAX: u32 = 10_000;
+
+impl Scratch {
+    /// Creates one where temporary files belong.
+    ///
+    /// # Errors
+    /// If it cannot be created.
+    pub fn new() -> io::Result<Self> {
+        let parent = std::env::temp_dir();
+        let process = std::process::id();
+        for number in 0..NAMES_MAX {
+            let path = parent.join(format!("seedbed-{process}-{number}"));
+            match std::fs::create_dir(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                created => return created.map(|()| Self(path)),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Whoever cannot remove it will find it among the temporary files.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,63 @@
+//! The links of a run: sockets on this machine's loopback.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration as Span;
+
+use seedbed_core::contract::{Life, NodeId};
+use seedbed_transport::Knobs;
+use seedbed_transport::link::tcp::Tcp;
+use seedbed_transport::link::{Config, StreamLink};
+use tokio::net::TcpListener;
+
+/// Where each node listens, in all of its lives.
+pub(super) struct Links {
+    addresses: Vec<SocketAddr>,
+}
+
+/// A port that the last life has just let go of may be taken for a moment.
+const BIND_ATTEMPTS: u32 = 200;
+const BIND_PAUSE: Span = Span::from_millis(5);
+
+impl Links {
+    /// Finds a free port for each of so many nodes.
+    pub(super) async fn new(nodes: u32) -> io::Result<Self> {
+        let mut listeners = Vec::new();
+        for _ in 0..nodes {
+            listeners.push(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?);
+        }
+        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
+        Ok(Self { addresses })
+    }
+
+    /// The link of one life of a node.
+    pub(super) async fn join(&self, me: NodeId, life: Life, knobs: &Knobs) -> io::Result<StreamLink> {
+        let config = Config {
+            me,
+            life,
+            cluster: "run".into(),
+            protocol: "run".into(),
+            version: 1,
+            knobs: knobs.clone(),
+        };
+        let address = self.addresses.get(me.0 as usize).ok_or(io::ErrorKind::NotFound)?;
+        let link = StreamLink::start(config, Tcp::new(bind(*address).await?), Arc::new(()));
+        for (peer, address) in (0..).map(NodeId).zip(&self.addresses) {
+            if peer != me {
+                link.peers().insert(peer, Some(address.to_string()));
+            }
+        }
+        Ok(link)
+    }
+}
+
+async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    for _ in 0..BIND_ATTEMPTS {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => tokio::time::sleep(BIND_PAUSE).await,
+            bound => return bound,
+        }
+    }
+    TcpListener::bind(address).await
+}

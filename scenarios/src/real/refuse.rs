@@ -1,0 +1,57 @@
+//! What the real engine cannot do: an error at the line that asks for it, before anything runs.
+
+use seedbed_core::settings::{Node, Problem, Problems, Span, Value};
+
+use crate::scenario::{Scenario, Ties, What};
+
+/// More nodes than this would share a machine's cores so finely that its scheduler decides what is measured.
+pub(crate) const NODES_MAX: u32 = 64;
+
+/// All that this scenario asks and the real engine cannot do. `root` is what it was read from.
+pub(crate) fn refuse(scenario: &Scenario, root: &Node) -> Result<(), Problems> {
+    let mut problems = Problems::default();
+    let mut cannot = |path: &[&str], why: &str, help: &str| {
+        let problem = Problem::new(place(root, path), format!("the real engine {why}"));
+        problems.push(problem.help(help));
+    };
+    if scenario.cluster.nodes > NODES_MAX {
+        let why = format!("runs at most {NODES_MAX} nodes");
+        cannot(&["cluster", "nodes"], &why, "all of them share this machine's cores");
+    }
+    if scenario.run.ties == Ties::Keyed {
+        let help = "nothing happens at exactly one moment there, and nobody can choose";
+        cannot(&["run", "ties"], "cannot draw the order of simultaneous events", help);
+    }
+    if scenario.cpu.step.is_some() {
+        let help = "a step takes the time that it takes on this machine";
+        cannot(&["cpu", "step"], "cannot make a step slower", help);
+    }
+    if scenario.disk.blocking {
+        let help = "its host takes inputs while the disk works";
+        cannot(&["disk", "blocking"], "cannot let a node wait for its disk", help);
+    }
+    for (index, fault) in scenario.fault.iter().enumerate() {
+        if matches!(fault.what, What::DiskRot { .. }) {
+            let (index, help) = (index.to_string(), "the simulator can");
+            cannot(&["fault", &index, "kind"], "cannot let a disk rot", help);
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// Where the value at this path was written, or as near to it as something was.
+fn place(root: &Node, path: &[&str]) -> Span {
+    let mut node = root;
+    for key in path {
+        let next = match &node.value {
+            Value::Table(table) => table.find(key),
+            Value::List(list) => key.parse().ok().and_then(|index: usize| list.get(index)),
+            _ => None,
+        };
+        match next {
+            Some(next) => node = next,
+            None => break,
+        }
+    }
+    node.span
+}

@@ -3,7 +3,7 @@
 use seedbed_core::settings::{Fields, Node, Setting, Shape, Table, Value};
 use seedbed_reports::{About, Section};
 
-use super::plan::{Experiment, Point};
+use super::plan::{Engine, Experiment, Point};
 use crate::scenario::{Fault, Scenario};
 
 /// The most values of one key that are listed.
@@ -41,7 +41,15 @@ pub(super) fn setup(experiment: &Experiment) -> Vec<About> {
     for (label, told) in faults(points) {
         add(&label, told);
     }
-    add("simulated time per run", distinct(points, duration));
+    let time = match experiment.request.engine {
+        Engine::Sim => "simulated time per run",
+        #[cfg(feature = "real")]
+        Engine::Real => {
+            add("engine", "real: sockets, disks and clocks of one machine".into());
+            "real time per run"
+        }
+    };
+    add(time, distinct(points, duration));
     let seeds = &experiment.seeds;
     add("seeds per point", format!("{} ({}..{})", seeds.end - seeds.start, seeds.start, seeds.end));
     add("points", points.len().to_string());

@@ -8,6 +8,8 @@
 
 pub mod events;
 mod guard;
+mod hosted;
+mod lanes;
 mod metrics;
 mod node;
 mod openapi;
@@ -21,6 +23,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use hosted::{About, Hosted};
+pub use lanes::{LaneStatus, Lanes};
 pub use node::{
     BoxFuture, Cut, DiskStatus, Failure, Faults, Figure, FigureKind, LinkStatus, Node, Status, Way,
 };

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::events::{Event, EventLog};
+use super::lanes::LaneStatus;
 
 /// A future that can be sent to another thread.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -110,8 +111,8 @@ pub struct LinkStatus {
     pub peer: NodeId,
     /// Whether it seems reachable.
     pub up: bool,
-    /// What is counted of it, by lane where there is one: `control` or `bulk`; otherwise under an empty name.
-    pub lanes: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Its lanes, `control` and `bulk`, as far as the link tells.
+    pub lanes: BTreeMap<String, LaneStatus>,
 }
 
 /// What a node keeps.

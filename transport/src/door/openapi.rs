@@ -144,10 +144,10 @@ fn schemas() -> Value {
             ("links", &list(reference("Link"))), ("disk", &reference("Disk")), ("events", &list(reference("Event"))),
         ], &[]),
         "Members": object(&[("epoch", &natural), ("voters", &nodes), ("others", &nodes)], &[]),
-        "Link": object(&[("peer", &natural), ("up", &truth), ("lanes", &json!({
-            "type": "object",
-            "additionalProperties": { "type": "object", "additionalProperties": { "type": "number" } },
-        }))], &[]),
+        "Link": object(&[("peer", &natural), ("up", &truth), ("lanes", &json!({ "type": "object", "additionalProperties": reference("Lane") }))], &[]),
+        "Lane": object(&[
+            ("up", &truth), ("connected", &natural), ("trouble", &json!({ "type": ["string", "null"] })),
+        ], &[]),
         "Disk": object(&[("recovered", &natural), ("written", &natural), ("checkpoints", &natural)], &[]),
         "Event": object(&[
             ("seq", &natural), ("node", &natural), ("life", &natural), ("step", &natural),

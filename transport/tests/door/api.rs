@@ -25,7 +25,7 @@ async fn status_tells_what_the_node_is() {
     let status = bed.get("/api/v1/status").await.json();
     assert_eq!((&status["node"], &status["role"]), (&json!(3), &json!("leader")));
     assert_eq!(status["facts"]["leader"], "n3");
-    assert_eq!(status["links"][0]["lanes"]["control"]["sent"], 5.0);
+    assert_eq!(status["links"][0]["lanes"]["control"]["connected"], 5);
     assert_eq!(status["events"][0]["what"]["Number"], 1);
 }
 

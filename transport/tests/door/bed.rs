@@ -1,5 +1,6 @@
 //! A door with a node behind it that does what the test says, and a client that speaks HTTP by hand.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use seedbed_core::contract::{Life, NodeId};
 use seedbed_transport::door::events::{EventLog, Happening, Kind};
 use seedbed_transport::door::{
-    BoxFuture, Cut, Door, Failure, Faults, Figure, LinkStatus, Node, Settings, Status, Token,
+    BoxFuture, Cut, Door, Failure, Faults, Figure, LaneStatus, LinkStatus, Node, Settings, Status, Token,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -33,7 +34,7 @@ impl Node for Puppet {
             links: vec![LinkStatus {
                 peer: NodeId(1),
                 up: true,
-                lanes: [("control".into(), [("sent".into(), 5.0)].into())].into(),
+                lanes: [("control".into(), LaneStatus { up: true, connected: 5, trouble: None })].into(),
             }],
             events: self.log.last(3),
             ..Status::default()
@@ -102,14 +103,12 @@ impl Bed {
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {
-        TcpStream::connect(("127.0.0.1", self.door.address().port())).await.expect("somebody listens")
+        TcpStream::connect(local(self.door.address())).await.expect("somebody listens")
     }
 
     /// Sends bytes and reads one answer.
     pub(crate) async fn send(&self, request: impl AsRef<[u8]>) -> Answer {
-        let mut stream = self.connect().await;
-        stream.write_all(request.as_ref()).await.expect("is sent");
-        answer(&mut stream).await
+        send(local(self.door.address()), request).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -117,16 +116,11 @@ impl Bed {
     }
 
     pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
-        self.post_with(path, &format!("Authorization: Bearer {TOKEN}\r\n"), body).await
+        self.post_with(path, &authorized(), body).await
     }
 
     pub(crate) async fn post_with(&self, path: &str, headers: &str, body: &str) -> Answer {
-        self.send(format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{headers}\
-             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        ))
-        .await
+        self.send(posted(path, headers, body)).await
     }
 
     pub(crate) fn happens(&self, number: u64) -> u64 {
@@ -164,6 +158,31 @@ pub(crate) fn happening(number: u64) -> Happening {
         kind: Kind::Notice,
         what: json!({ "Number": number }),
     }
+}
+
+/// From this machine, also where it listens on all addresses.
+fn local(address: SocketAddr) -> SocketAddr {
+    ([127, 0, 0, 1], address.port()).into()
+}
+
+/// Sends bytes and reads one answer.
+pub(crate) async fn send(address: SocketAddr, request: impl AsRef<[u8]>) -> Answer {
+    let mut stream = TcpStream::connect(address).await.expect("somebody listens");
+    stream.write_all(request.as_ref()).await.expect("is sent");
+    answer(&mut stream).await
+}
+
+/// The header that shows the token.
+pub(crate) fn authorized() -> String {
+    format!("Authorization: Bearer {TOKEN}\r\n")
+}
+
+pub(crate) fn posted(path: &str, headers: &str, body: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{headers}\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 /// No answer of the door takes that long.

@@ -4,4 +4,5 @@ mod access;
 mod api;
 mod bed;
 mod events;
+mod hosted;
 mod limits;

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use file::File;
 
+pub(super) use observer::value;
 pub use observer::{Observed, Observer, Sight};
 
 /// How many events are held in memory.

@@ -159,6 +159,19 @@ impl Observer {
         }
     }
 
+    /// The disk has refused a record, and with it what its step wrote after it.
+    fn full(&mut self, moment: Moment, record: Value) {
+        let held = |(_, Happening { what, .. }): &(u64, Happening)| {
+            *what == record || what["records"].as_array().is_some_and(|records| records.contains(&record))
+        };
+        if let Some(place) = self.records.iter().position(held) {
+            let step = self.records[place].0;
+            let lost = self.records.iter().skip(place).take_while(|(wrote, _)| *wrote == step).count();
+            self.records.drain(place..place + lost);
+        }
+        self.tell(moment, Kind::Full, record);
+    }
+
     fn members(&self, moment: Moment, members: &Members) {
         let mut sight = self.observed.lock();
         let news = sight.members.as_ref() != Some(members);
@@ -177,7 +190,7 @@ impl<P: Subject> Watch<P> for Observer {
             Input::Start { log } => self.start(moment, log.len()),
             Input::Members(members) => self.members(moment, members),
             Input::Link { peer, up } => self.link(moment, *peer, *up),
-            Input::Full { record } => self.tell(moment, Kind::Full, value(record)),
+            Input::Full { record } => self.full(moment, value(record)),
             _ => {}
         }
     }
@@ -231,6 +244,6 @@ impl<P: Subject> Watch<P> for Observer {
 }
 
 /// As JSON; what JSON cannot say, in the words of a programmer.
-fn value<T: Serialize + std::fmt::Debug>(value: &T) -> Value {
+pub(in crate::door) fn value<T: Serialize + std::fmt::Debug>(value: &T) -> Value {
     serde_json::to_value(value).unwrap_or_else(|_| Value::String(format!("{value:?}")))
 }

@@ -10,6 +10,7 @@ pub mod host;
 pub mod identity;
 pub mod knobs;
 pub mod link;
+pub mod recording;
 pub mod store;
 
 pub use knobs::Knobs;

@@ -88,7 +88,8 @@ mod tests {
         let name = path(Path::new("x"), NodeId(3), LifeNumber(12));
         assert_eq!(name, Path::new("x/node-3.life-12.rec"));
         assert_eq!(parse("node-3.life-12.rec"), Some((NodeId(3), LifeNumber(12))));
-        for wrong in ["node-3.life-012.rec", "node-+3.life-1.rec", "node-3.rec", "node-.life-1.rec", "n", ""] {
+        for wrong in ["node-3.life-012.rec", "node-+3.life-1.rec", "node-3.rec", "node-.life-1.rec", "n", ""]
+        {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }

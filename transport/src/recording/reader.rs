@@ -108,14 +108,8 @@ impl Reader {
         let unreadable = |error| RecordingError::Unreadable { path: path.clone(), error };
         let file = File::open(&path).map_err(unreadable)?;
         let left = file.metadata().map_err(unreadable)?.len();
-        let nothing = Life {
-            about: About::default(),
-            version: 0,
-            program: String::new(),
-            node,
-            life,
-            key: [0; 32],
-        };
+        let nothing =
+            Life { about: About::default(), version: 0, program: String::new(), node, life, key: [0; 32] };
         let file = BufReader::with_capacity(1 << 20, file);
         let mut reader = Self { path, life: nothing, file, left, buffer: Vec::new() };
         let mut magic = [0; MAGIC.len()];
@@ -123,8 +117,12 @@ impl Reader {
             return Err(reader.unusable("is no recording of this format"));
         }
         match reader.next::<IgnoredAny>() {
-            Next::Entry(Entry::Life(found)) if (found.node, found.life) == (node, life) => reader.life = found,
-            Next::Entry(Entry::Life(_)) => return Err(reader.unusable("is of another node or life than its name")),
+            Next::Entry(Entry::Life(found)) if (found.node, found.life) == (node, life) => {
+                reader.life = found
+            }
+            Next::Entry(Entry::Life(_)) => {
+                return Err(reader.unusable("is of another node or life than its name"));
+            }
             _ => return Err(reader.unusable("does not say what it is of")),
         }
         Ok(reader)

@@ -87,7 +87,9 @@ pub fn replay<P: Protocol>(
         let reader = Reader::open(dir, node, life)?;
         if reader.life.version != P::VERSION {
             let (then, now) = (reader.life.version, P::VERSION);
-            return Err(reader.unusable(format!("was recorded with version {then} of the protocol; this is {now}")));
+            return Err(
+                reader.unusable(format!("was recorded with version {then} of the protocol; this is {now}"))
+            );
         }
         let config = configure(&reader.life.about).map_err(|what| reader.unusable(what))?;
         Rerun::<P>::new(reader, &Arc::new(config)).run()

@@ -1,12 +1,14 @@
 //! Nodes of one process elect their leader, as they do in the simulator.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use seedbed_core::contract::{Effect, EffectOf, Life, NodeId, Subject};
 use seedbed_core::election::Notice;
 use seedbed_core::election::raft::{Message, Parameters, Raft};
 use seedbed_transport::host::{Ended, Handle, Moment, Setup, Watch, start};
+use seedbed_transport::recording::{About, Recorder};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::bed::{Net, Shelf, soon};
@@ -43,8 +45,9 @@ impl Watch<Raft> for Look {
 }
 
 /// A cluster, and what has been seen of it: no term has two leaders, nobody votes twice in one.
-struct Cluster {
+pub(crate) struct Cluster {
     net: Net,
+    recordings: Option<(PathBuf, About)>,
     shelves: Vec<Shelf>,
     config: Arc<Config>,
     handles: Vec<Handle<Raft>>,
@@ -55,12 +58,22 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn new(nodes: u32) -> Self {
+    pub(crate) fn new(nodes: u32) -> Self {
+        Self::begun(nodes, None)
+    }
+
+    /// All lives are recorded in this folder.
+    pub(crate) fn recorded(nodes: u32, dir: &Path, about: About) -> Self {
+        Self::begun(nodes, Some((dir.into(), about)))
+    }
+
+    fn begun(nodes: u32, recordings: Option<(PathBuf, About)>) -> Self {
         let (look, seen) = unbounded_channel();
         let config = Arc::new(Raft::config(&Parameters::default(), nodes).unwrap());
         let shelves = (0..nodes).map(|_| Shelf::default()).collect();
         let (leaders, votes, handles) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        let mut cluster = Self { net: Net::default(), shelves, config, handles, seen, look, leaders, votes };
+        let net = Net::default();
+        let mut cluster = Self { net, recordings, shelves, config, handles, seen, look, leaders, votes };
         cluster.handles = (0..nodes).map(|node| cluster.begin(NodeId(node))).collect();
         cluster
     }
@@ -68,7 +81,29 @@ impl Cluster {
     fn begin(&self, node: NodeId) -> Handle<Raft> {
         let setup = Setup::new(node, Arc::clone(&self.config));
         let opened = self.shelves[node.0 as usize].open();
-        start(setup, self.net.join(node), opened, Look(self.look.clone()))
+        let (link, look) = (self.net.join(node), Look(self.look.clone()));
+        match &self.recordings {
+            None => start(setup, link, opened, look),
+            Some((dir, about)) => {
+                let recorder = Recorder::create(dir, node, opened.life, about.clone()).unwrap();
+                start(setup, link, opened, (look, recorder))
+            }
+        }
+    }
+
+    /// Kills a node, and lets it begin again at once.
+    pub(crate) async fn restart(&mut self, node: NodeId) {
+        let handle = &self.handles[node.0 as usize];
+        handle.kill();
+        let ended = soon(handle.ended()).await;
+        assert!(matches!(ended, Ended::Killed), "{ended}");
+        self.handles[node.0 as usize] = self.begin(node);
+    }
+
+    pub(crate) async fn stop(&self) {
+        for handle in &self.handles {
+            assert!(matches!(soon(handle.stop()).await, Ended::Stopped));
+        }
     }
 
     async fn look(&mut self) -> Seen {
@@ -88,7 +123,7 @@ impl Cluster {
     }
 
     /// The next one to lead.
-    async fn leader(&mut self) -> (NodeId, u64) {
+    pub(crate) async fn leader(&mut self) -> (NodeId, u64) {
         loop {
             if let Seen::Leads(node, term) = self.look().await {
                 return (node, term);
@@ -109,23 +144,16 @@ impl Cluster {
 async fn three_and_five_nodes_elect_a_leader_and_another_one_when_it_is_killed() {
     for nodes in [3, 5] {
         let mut cluster = Cluster::new(nodes);
-        for life in 0..4 {
+        for _ in 0..4 {
             let (leader, term) = cluster.leader().await;
             cluster.handles[leader.0 as usize].kill();
-            let (died, _) = cluster.down().await;
-            assert_eq!(died, leader, "life {life}");
-            let ended = soon(cluster.handles[leader.0 as usize].ended()).await;
-            assert!(matches!(ended, Ended::Killed), "{ended}");
+            while cluster.down().await.0 != leader {}
             let (next, later) = cluster.leader().await;
             assert!(next != leader && later > term);
-            cluster.handles[leader.0 as usize] = cluster.begin(leader);
-            // It takes the lead from nobody: the next kill finds the same leader.
-            cluster.handles[next.0 as usize].kill();
-            soon(cluster.handles[next.0 as usize].ended()).await;
-            cluster.handles[next.0 as usize] = cluster.begin(next);
+            // It takes the lead from nobody.
+            cluster.restart(leader).await;
+            cluster.restart(next).await;
         }
-        for handle in &cluster.handles {
-            assert!(matches!(soon(handle.stop()).await, Ended::Stopped));
-        }
+        cluster.stop().await;
     }
 }

@@ -4,3 +4,4 @@ mod bed;
 mod elections;
 mod promises;
 mod puppet;
+mod recordings;

@@ -132,8 +132,13 @@ pub(crate) fn setup() -> Setup<Puppet> {
 
 impl Lived {
     pub(crate) fn new(setup: Setup<Puppet>, net: &Net, shelf: &Shelf) -> Self {
+        Self::watched(setup, net, shelf, ())
+    }
+
+    /// Another one looks on, too.
+    pub(crate) fn watched(setup: Setup<Puppet>, net: &Net, shelf: &Shelf, other: impl Watch<Puppet>) -> Self {
         let (look, seen) = unbounded_channel();
-        Self { handle: start(setup, net.join(ME), shelf.open(), Look(look)), seen }
+        Self { handle: start(setup, net.join(ME), shelf.open(), (other, Look(look))), seen }
     }
 
     pub(crate) async fn seen(&mut self) -> Seen {

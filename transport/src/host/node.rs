@@ -150,8 +150,11 @@ impl<P: Protocol, L: Link, W: Watch<P>> Node<P, L, W> {
         self.alarm.set(next.map(|at| self.clock.instant(at)));
     }
 
-    /// Waits for something to do; of what is ready, any may come first.
+    /// Waits for something to do. Whoever runs the node comes first; of all else that is ready, any may.
     async fn next(&mut self) -> Event<P> {
+        if let Ok(control) = self.inlets.controls.try_recv() {
+            return Event::Control(control);
+        }
         let is_awake = !self.is_paused;
         let is_open = is_awake && self.has_room();
         let is_due = self.timers.next().is_some_and(|at| at <= self.clock.steady());

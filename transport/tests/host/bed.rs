@@ -151,6 +151,11 @@ impl Shelf {
         Opened { store: self.clone(), log: kept.synced.clone(), life: Life(kept.lives - 1) }
     }
 
+    /// Has these records, as a life before may have written them.
+    pub(crate) fn keep(&self, records: &[&[u8]]) {
+        self.kept().synced.extend(records.iter().map(|record| (Tag(0), record.to_vec())));
+    }
+
     /// Lets syncs wait, or go on.
     pub(crate) fn hold(&self, is_held: bool) {
         self.kept().is_held = is_held;

@@ -7,3 +7,7 @@ pub mod format;
 pub mod real;
 pub mod run;
 pub mod scenario;
+
+/// Recordings of real nodes, for those who replay them.
+#[cfg(feature = "real")]
+pub use seedbed_transport::recording;

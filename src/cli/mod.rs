@@ -8,6 +8,8 @@ mod list;
 #[cfg(feature = "real")]
 mod node;
 mod progress;
+#[cfg(feature = "real")]
+mod recorded;
 mod replay;
 mod report;
 mod run;

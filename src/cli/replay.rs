@@ -11,18 +11,23 @@ use seedbed_sim::fault::Timed;
 
 use super::{Done, Verdict, assignment, print, program};
 
-/// Run one point of a scenario with one seed again, and show every event.
+/// Run one point of a scenario with one seed again, and show every event; or live the recorded lives of a node again.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   seedbed replay scenarios/quickstart.toml --seed 3 --set protocol=raft --log - | less
   seedbed replay scenarios/quickstart.toml --seed 3 --set protocol=raft --save-faults faults.jsonl
-  seedbed replay scenarios/quickstart.toml --seed 3 --set protocol=raft --faults faults.jsonl")]
+  seedbed replay scenarios/quickstart.toml --seed 3 --set protocol=raft --faults faults.jsonl
+  seedbed replay recordings/ --node 0")]
 pub(super) struct Replay {
-    /// The scenario file.
+    /// The scenario file, or a folder of recordings.
+    #[arg(value_name = "FILE|FOLDER")]
     file: PathBuf,
     /// The seed.
-    #[arg(long, value_name = "S")]
-    seed: u64,
+    #[arg(long, value_name = "S", required_unless_present = "node")]
+    seed: Option<u64>,
+    /// The node whose recorded lives are lived again: does it do the same, effect by effect?
+    #[arg(long, value_name = "K", conflicts_with_all = OF_A_RUN)]
+    node: Option<u32>,
     /// Set a key of the scenario, or choose the value of an axis of its sweep.
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     set: Vec<(String, String)>,
@@ -43,9 +48,20 @@ pub(super) struct Replay {
     audit: bool,
 }
 
+/// What only the run of a scenario can use.
+const OF_A_RUN: [&str; 7] = ["seed", "set", "quick", "faults", "save_faults", "log", "audit"];
+
 impl Replay {
     pub(super) fn execute(&self, registry: &Registry) -> Done {
-        let seeds = Some(Seeds(self.seed..self.seed.saturating_add(1)));
+        match (self.node, self.seed) {
+            (Some(node), _) => recorded(&self.file, node, registry),
+            (None, Some(seed)) => self.run(seed, registry),
+            (None, None) => bail!("give a seed, or a node"),
+        }
+    }
+
+    fn run(&self, seed: u64, registry: &Registry) -> Done {
+        let seeds = Some(Seeds(seed..seed.saturating_add(1)));
         let (sets, is_quick, engine) = (self.set.clone(), self.quick, Engine::Sim);
         let request = Request { sets, is_quick, seeds, engine, program: program() };
         let experiment = Experiment::load(&self.file, registry, request)?;
@@ -56,7 +72,7 @@ impl Replay {
         let faults = self.faults.as_deref().map(|path| read_faults(path, nodes)).transpose()?;
         let mut log = self.log.as_deref().map(open_log).transpose()?;
         let options = Options { faults, log: log.as_mut(), audit: self.audit };
-        let outcome = point.ready.run(self.seed, options);
+        let outcome = point.ready.run(seed, options);
         match log.map_or(Ok(0), EventLog::finish) {
             // Its reader has seen enough.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
@@ -69,6 +85,16 @@ impl Replay {
         print(&judged.to_string())?;
         Ok(if judged.holds() { Verdict::Holds } else { Verdict::Violated })
     }
+}
+
+#[cfg(feature = "real")]
+fn recorded(dir: &Path, node: u32, registry: &Registry) -> Done {
+    super::recorded::replay(dir, node, registry)
+}
+
+#[cfg(not(feature = "real"))]
+fn recorded(_: &Path, _: u32, _: &Registry) -> Done {
+    bail!("this build knows simulations only: recordings need the feature `real`")
 }
 
 /// What to say when the sweep has not been narrowed to one point.

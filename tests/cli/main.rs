@@ -4,4 +4,6 @@ mod bed;
 mod catalogue;
 mod experiment;
 mod golden;
+#[cfg(feature = "real")]
+mod recorded;
 mod wrong_input;

@@ -6,6 +6,8 @@ use std::marker::PhantomData;
 use seedbed_core::contract::{Check, Metric, Subject};
 use seedbed_core::settings::{Node, Problem, Problems, Setting, Shape, Table, Value};
 use seedbed_sim::law::Files;
+#[cfg(feature = "real")]
+use seedbed_transport::recording;
 
 use super::execute::{Prepared, Ready};
 use super::prepare::prepare;
@@ -104,6 +106,16 @@ pub trait Entry: Send + Sync {
         params: &Node,
         files: &dyn Files,
     ) -> Result<Box<dyn Ready>, Problems>;
+    /// Lives the recorded lives of a node again.
+    ///
+    /// # Errors
+    /// If there is no recording of it, or none that can be used.
+    #[cfg(feature = "real")]
+    fn replay(
+        &self,
+        dir: &std::path::Path,
+        node: seedbed_core::contract::NodeId,
+    ) -> Result<Vec<recording::Replayed>, recording::RecordingError>;
 }
 
 struct Registered<P>(PhantomData<fn() -> P>);
@@ -158,7 +170,31 @@ impl<P: Subject> Entry for Registered<P> {
         }
         Err(problems)
     }
+    #[cfg(feature = "real")]
+    fn replay(
+        &self,
+        dir: &std::path::Path,
+        node: seedbed_core::contract::NodeId,
+    ) -> Result<Vec<recording::Replayed>, recording::RecordingError> {
+        recording::replay::<P>(dir, node, configured::<P>)
+    }
 }
+
+/// The configuration of what was recorded, which may say anything.
+#[cfg(feature = "real")]
+fn configured<P: Subject>(about: &recording::About) -> Result<P::Config, String> {
+    let wrong = |report: crate::format::Report| format!("its parameters are wrong: {}", report.render(false));
+    let settings = crate::format::Document::parse("parameters", &about.params)
+        .and_then(|document| document.read::<P::Settings>())
+        .map_err(wrong)?;
+    if about.nodes > NODES_MAX {
+        return Err(format!("it is of {} nodes, which is more than {NODES_MAX}", about.nodes));
+    }
+    P::config(&settings, about.nodes)
+}
+/// As many as a simulation may have.
+#[cfg(feature = "real")]
+const NODES_MAX: u32 = 10_000_000;
 
 /// Settings as a scenario would write them, one per line.
 fn written<S: Setting>(settings: &S) -> String {

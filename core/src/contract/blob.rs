@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 /// The content address of a blob: its BLAKE3 hash, or any unique name of a synthetic one.
@@ -25,15 +26,15 @@ pub struct Blob(Arc<Content>);
 struct Content {
     id: BlobId,
     length: u64,
-    bytes: Option<Box<[u8]>>,
+    bytes: Option<Bytes>,
 }
 
 impl Blob {
     /// A blob of real bytes.
     #[must_use]
     pub fn new(bytes: impl Into<Box<[u8]>>) -> Self {
-        let bytes = bytes.into();
-        Self::claimed(BlobId(*blake3::hash(&bytes).as_bytes()), bytes)
+        let bytes = Bytes::from(bytes.into());
+        Self::shared(BlobId(*blake3::hash(&bytes).as_bytes()), bytes)
     }
 
     /// A blob with a length and a name but no bytes, so that petabytes fit into a simulation.
@@ -45,7 +46,12 @@ impl Blob {
     /// Bytes from elsewhere, with the address that they claim. Nothing is checked: see [`is_intact`](Self::is_intact).
     #[must_use]
     pub fn claimed(id: BlobId, bytes: impl Into<Box<[u8]>>) -> Self {
-        let bytes = bytes.into();
+        Self::shared(id, Bytes::from(bytes.into()))
+    }
+
+    /// As [`claimed`](Self::claimed), without a copy: it keeps alive whatever the bytes are a part of.
+    #[must_use]
+    pub fn shared(id: BlobId, bytes: Bytes) -> Self {
         Self(Arc::new(Content { id, length: bytes.len() as u64, bytes: Some(bytes) }))
     }
 

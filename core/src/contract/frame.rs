@@ -16,6 +16,7 @@
 //! The bytes never pass through serde, and the checksum ends before them: their content address protects them. A
 //! synthetic blob has a length and no bytes.
 
+use bytes::Bytes;
 use postcard::ser_flavors::Flavor;
 
 use super::{Blob, BlobId, Life, Wire};
@@ -30,6 +31,8 @@ pub const BLOB_HEADER_SIZE: usize = 1 + 32 + 8;
 pub const KIND_MESSAGE: u8 = 1;
 /// The kind of a frame that carries a protocol's message and a blob beside it.
 pub const KIND_BLOB: u8 = 2;
+/// A blob of fewer bytes is copied out of what it came with, so that it does not keep alive much more than itself.
+const SHARED_MIN: usize = 64 << 10;
 /// Kinds from here on are spoken between the ends of a connection; no node ever sees them.
 pub const KIND_LINK_MIN: u8 = 16;
 
@@ -147,6 +150,7 @@ pub fn seal(header: Header, kind: u8, body: &[u8], out: &mut Vec<u8>) -> Result<
     finish(start, out.len(), out)
 }
 
+#[inline]
 fn begin(header: Header, kind: u8, out: &mut Vec<u8>) {
     let mut bytes = [0; HEADER_SIZE];
     bytes[8..10].copy_from_slice(&header.protocol.to_le_bytes());
@@ -156,6 +160,7 @@ fn begin(header: Header, kind: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(&bytes);
 }
 
+#[inline]
 fn finish(start: usize, covered: usize, out: &mut Vec<u8>) -> Result<(), FrameError> {
     let size = out.len() - start;
     if size > FRAME_MAX {
@@ -182,7 +187,13 @@ impl Flavor for Append<'_> {
 
     #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
+        // Most are small numbers, and a call to copy them would cost more than they do.
+        match *bytes {
+            [a] => self.0.push(a),
+            [a, b] => self.0.extend_from_slice(&[a, b]),
+            [a, b, c] => self.0.extend_from_slice(&[a, b, c]),
+            _ => self.0.extend_from_slice(bytes),
+        }
         Ok(())
     }
 
@@ -207,8 +218,18 @@ pub fn decode<M: Wire>(bytes: &[u8]) -> Result<(Header, M, usize), FrameError> {
 ///
 /// # Errors
 /// As for [`decode`].
+#[inline]
 pub fn decode_with<M: Wire>(bytes: &[u8]) -> Result<Frame<M>, FrameError> {
     open(bytes)?.read()
+}
+
+/// As [`decode_with`]; the bytes of a long blob are not copied, but shared with what they came in.
+///
+/// # Errors
+/// As for [`decode`].
+#[inline]
+pub fn decode_shared<M: Wire>(bytes: &Bytes) -> Result<Frame<M>, FrameError> {
+    open(bytes)?.read_shared(bytes)
 }
 
 impl Sealed<'_> {
@@ -216,7 +237,28 @@ impl Sealed<'_> {
     ///
     /// # Errors
     /// If the kind is none of a message, or the body does not decode.
+    #[inline]
     pub fn read<M: Wire>(self) -> Result<Frame<M>, FrameError> {
+        self.read_by(|id, raw| Blob::claimed(id, raw))
+    }
+
+    /// As [`read`](Self::read), for a frame that is a part of `all`, which a long blob then shares.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    ///
+    /// # Panics
+    /// If the frame is no part of it.
+    #[inline]
+    pub fn read_shared<M: Wire>(self, all: &Bytes) -> Result<Frame<M>, FrameError> {
+        self.read_by(|id, raw| match raw.len() {
+            SHARED_MIN.. => Blob::shared(id, all.slice_ref(raw)),
+            _ => Blob::claimed(id, raw),
+        })
+    }
+
+    #[inline]
+    fn read_by<M: Wire>(self, make: impl FnOnce(BlobId, &[u8]) -> Blob) -> Result<Frame<M>, FrameError> {
         let Self { header, kind, body, size } = self;
         match kind {
             KIND_MESSAGE => Ok(Frame { header, message: whole(body)?, blob: None, size }),
@@ -226,7 +268,7 @@ impl Sealed<'_> {
                 let id = BlobId(field(described, 1)?);
                 let blob = match described[0] {
                     0 => Blob::synthetic(id, u64::from_le_bytes(field(described, 33)?)),
-                    _ => Blob::claimed(id, raw),
+                    _ => make(id, raw),
                 };
                 Ok(Frame { header, message, blob: Some(blob), size })
             }
@@ -248,6 +290,7 @@ fn whole<M: Wire>(bytes: &[u8]) -> Result<M, FrameError> {
 ///
 /// # Errors
 /// See [`FrameError`]. Nothing is allocated.
+#[inline]
 pub fn open(bytes: &[u8]) -> Result<Sealed<'_>, FrameError> {
     let length = u32::from_le_bytes(field(bytes, 0)?) as usize;
     let size = length.saturating_add(4);
@@ -283,6 +326,7 @@ fn covered(body: &[u8]) -> Result<usize, FrameError> {
     body.len().checked_sub(raw).filter(|&covered| covered >= BLOB_HEADER_SIZE).ok_or(FrameError::Body)
 }
 
+#[inline]
 fn field<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], FrameError> {
     bytes.get(at..at + N).and_then(|field| field.try_into().ok()).ok_or(FrameError::Short)
 }
@@ -352,6 +396,18 @@ mod tests {
         let head = [64, 0, 0, 0, 157, 54, 195, 213, 7, 0, 2, 2, 0, 0, 0, 44, 1, 0, 0, 0, 0, 0, 0];
         let tail = [3, 0, 0, 0, 0, 0, 0, 0, 1, 2, 104, 105];
         assert_eq!(synthetic, [&head[..], &[0], &[9; 32], &tail].concat(), "the wire format changed");
+    }
+
+    #[test]
+    fn a_long_blob_is_shared_and_a_short_one_copied() {
+        for length in [10, SHARED_MIN] {
+            let blob = Blob::new(vec![7; length]);
+            let bytes = Bytes::from(framed_with(&Message::Empty, &blob));
+            let frame: Frame<Message> = decode_shared(&bytes).unwrap();
+            assert_eq!(frame.blob.as_ref(), Some(&blob));
+            let within = bytes.as_ptr_range().contains(&frame.blob.unwrap().bytes().unwrap().as_ptr());
+            assert_eq!(within, length == SHARED_MIN);
+        }
     }
 
     #[test]

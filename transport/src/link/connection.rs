@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use seedbed_core::contract::Lane;
 use seedbed_core::contract::frame::{HEADER_SIZE, KIND_LINK_MIN};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -29,7 +31,7 @@ const READ: usize = 64 << 10;
 const READ_MIN: usize = 16 << 10;
 /// Bulk data is read and written in pieces of this size, with a look at everything else in between: otherwise a
 /// heartbeat would wait while a blob is encrypted.
-const PIECE: usize = 32 << 10;
+const PIECE: usize = 16 << 10;
 /// More than this is not kept for later when there is nothing to write, in bytes.
 const KEPT_MAX: usize = 64 << 10;
 
@@ -148,13 +150,21 @@ impl<'a> Connection<'a> {
         turns: watch::Receiver<Turn>,
     ) -> Ended {
         let (reader, writer) = tokio::io::split(session.stream);
+        let rare = async {
+            tokio::select! {
+                why = self.keep_time() => why,
+                why = until_next(turns) => why,
+                () = session.lost => Ended::Revoked,
+                () = self.shared.until(Stage::Closed) => Ended::Closed,
+            }
+        };
+        // Polled only when one of them has reason to, and not for every frame that comes or goes.
+        let mut rare = FuturesUnordered::from_iter([rare]);
         tokio::select! {
+            biased;
+            Some(why) = rare.next() => why,
             why = self.read(reader, spare) => why,
             why = self.write(writer) => why,
-            why = self.keep_time() => why,
-            why = until_next(turns) => why,
-            () = session.lost => Ended::Revoked,
-            () = self.shared.until(Stage::Closed) => Ended::Closed,
         }
     }
 

@@ -5,12 +5,18 @@ use std::io;
 use std::sync::Arc;
 
 use seedbed_core::contract::NodeId;
+use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsConnector, TlsStream};
 
 use super::stream::{Carrier, Session};
 use super::tcp;
 use crate::identity::{Arrival, Entrance, PublicKey, Roster, SecretKey, client_config, nobody, peer_key};
+
+/// TLS reads no more than 4 KiB at once, so what comes is gathered before.
+pub type Socket = BufReader<TcpStream>;
+/// How much is gathered, in bytes.
+const READ: usize = 64 << 10;
 
 /// Carries byte streams over TLS.
 pub struct Tls {
@@ -22,7 +28,7 @@ pub struct Tls {
 }
 
 /// Takes care of who comes in and does not speak as a peer. Called within a tokio runtime, and must not block.
-type Others = dyn Fn(Arrival<TcpStream>) + Send + Sync;
+type Others = dyn Fn(Arrival<Socket>) + Send + Sync;
 
 impl Tls {
     /// Accepts connections here, as the node with this key, from the members of this roster.
@@ -37,17 +43,12 @@ impl Tls {
 
     /// Who comes in and does not speak as a peer, but to join, say, is taken care of here.
     #[must_use]
-    pub fn with_others(mut self, others: impl Fn(Arrival<TcpStream>) + Send + Sync + 'static) -> Self {
+    pub fn with_others(mut self, others: impl Fn(Arrival<Socket>) + Send + Sync + 'static) -> Self {
         self.others = Box::new(others);
         self
     }
 
-    fn session(
-        &self,
-        peer: NodeId,
-        key: PublicKey,
-        stream: TlsStream<TcpStream>,
-    ) -> Session<TlsStream<TcpStream>> {
+    fn session(&self, peer: NodeId, key: PublicKey, stream: TlsStream<Socket>) -> Session<TlsStream<Socket>> {
         let roster = self.roster.clone();
         let lost = Box::pin(async move { roster.lost(peer, &key).await });
         Session { stream, peer: Some(peer), lost }
@@ -56,14 +57,14 @@ impl Tls {
 
 impl Carrier for Tls {
     type Raw = TcpStream;
-    type Stream = TlsStream<TcpStream>;
+    type Stream = TlsStream<Socket>;
 
     async fn accept(&self) -> io::Result<(TcpStream, String)> {
         tcp::accept(&self.listener).await
     }
 
     async fn greet(&self, raw: TcpStream) -> io::Result<Option<Session<Self::Stream>>> {
-        match self.entrance.admit(tcp::without_delay(raw)?).await? {
+        match self.entrance.admit(gathered(tcp::without_delay(raw)?)).await? {
             Arrival::Peer(peer, key, stream) => Ok(Some(self.session(peer, key, stream.into()))),
             other => {
                 (self.others)(other);
@@ -74,11 +75,15 @@ impl Carrier for Tls {
 
     async fn dial(&self, peer: NodeId, address: &str) -> io::Result<Session<Self::Stream>> {
         let config = client_config(&self.key, &self.roster, peer).map_err(io::Error::other)?;
-        let stream = tcp::dial(address).await?;
+        let stream = gathered(tcp::dial(address).await?);
         let stream = TlsConnector::from(Arc::clone(&config)).connect(nobody(), stream).await?;
         let key = peer_key(stream.get_ref().1).ok_or_else(|| io::Error::other("no key was shown"))?;
         Ok(self.session(peer, key, stream.into()))
     }
+}
+
+fn gathered(stream: TcpStream) -> Socket {
+    BufReader::with_capacity(READ, stream)
 }
 
 impl fmt::Debug for Tls {

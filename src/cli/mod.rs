@@ -1,8 +1,14 @@
 //! The command line: one file per subcommand.
 
+#[cfg(feature = "real")]
+mod ask;
 mod check;
 #[cfg(feature = "real")]
+mod client;
+#[cfg(feature = "real")]
 mod down;
+#[cfg(feature = "real")]
+mod events;
 mod folder;
 mod list;
 #[cfg(feature = "real")]
@@ -14,6 +20,8 @@ mod replay;
 mod report;
 mod run;
 mod schema;
+#[cfg(feature = "real")]
+mod status;
 #[cfg(feature = "real")]
 mod up;
 
@@ -57,6 +65,12 @@ enum Command {
     Down(down::Down),
     #[cfg(feature = "real")]
     Node(node::RunNode),
+    #[cfg(feature = "real")]
+    Status(status::Status),
+    #[cfg(feature = "real")]
+    Events(events::Events),
+    #[cfg(feature = "real")]
+    Ask(ask::Ask),
 }
 
 /// The command, and the protocols that it knows.
@@ -95,6 +109,12 @@ impl Cli {
             Command::Down(down) => down.execute(&self.registry),
             #[cfg(feature = "real")]
             Command::Node(node) => node.execute(&self.registry),
+            #[cfg(feature = "real")]
+            Command::Status(status) => status.execute(),
+            #[cfg(feature = "real")]
+            Command::Events(events) => events.execute(),
+            #[cfg(feature = "real")]
+            Command::Ask(ask) => ask.execute(),
         };
         match done {
             Ok(Verdict::Holds) => ExitCode::SUCCESS,

@@ -2,6 +2,8 @@
 
 mod bed;
 mod catalogue;
+#[cfg(feature = "real")]
+mod door;
 mod experiment;
 mod golden;
 #[cfg(feature = "real")]

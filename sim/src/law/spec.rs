@@ -302,7 +302,7 @@ mod tests {
                     "pareto",
                     [("scale", text("5ms")), ("alpha", Value::Number(2.0)), ("cap", text("1ms"))],
                 ),
-                "the cap of 1ms is below the scale of 5ms",
+                "`cap` is 1ms, below the `scale` of 5ms",
             ),
             (written("pareto", [("scale", text("1s")), ("alpha", Value::Number(1.0))]), "has no mean"),
             (written("lognormal", [("median", text("1s")), ("sigma", Value::Number(11.0))]), "10"),

@@ -276,7 +276,8 @@ fn addresses(generators: &[Generator]) -> Vec<u64> {
     let address = |generator: &Generator| {
         let kind = generator.kind.number();
         counts[kind] += 1;
-        (kind as u64) << 56 | counts[kind] << 40
+        // Where each node has a generator there may be millions: the low bits number the cuts of others.
+        (kind as u64) << 56 | (counts[kind] & 0xFFFF) << 40 | counts[kind] >> 16
     };
     generators.iter().map(address).collect()
 }

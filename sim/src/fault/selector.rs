@@ -58,14 +58,15 @@ pub trait Scene {
 }
 
 impl Selector {
-    /// The nodes it means now, in ascending order. `address` is that of the fault; `up` restricts drawn nodes to
-    /// those that are up.
+    /// The nodes it means now, in ascending order. `address` is that of the fault. Only nodes that are up
+    /// have a role or are drawn by number.
     #[must_use]
     pub fn resolve(&self, scene: &dyn Scene, roll: &Roll, address: u64) -> Vec<NodeId> {
         let all = || (0..scene.nodes()).map(NodeId);
         let count = scene.nodes();
         match self {
-            Self::Index(index) => all().filter(|node| node.0 == *index).collect(),
+            // Not by looking at all of them: where each node has faults of its own, this is asked often.
+            Self::Index(index) => (*index < count).then_some(NodeId(*index)).into_iter().collect(),
             Self::All => all().collect(),
             Self::One(name) if all().any(|node| scene.name(node) == name) => {
                 all().filter(|&node| scene.name(node) == name).collect()

@@ -74,8 +74,23 @@ fn exponential_gaps_make_a_poisson_process() {
     // 10,000 are expected; four standard deviations.
     assert!(gaps.len().abs_diff(10_000) < 400, "{}", gaps.len());
     gaps.sort_unstable();
-    let statistic = kolmogorov_smirnov(&gaps, |nanos| -(-nanos / 1e7).exp_m1());
+    let statistic = kolmogorov_smirnov(&gaps, |nanos| -libm::expm1(-nanos / 1e7));
     assert!(statistic < KOLMOGOROV, "{statistic}");
+}
+
+#[test]
+fn each_of_many_nodes_has_a_process_of_its_own() {
+    const NODES: u32 = (1 << 16) + 20;
+    let (gap, lasts) = (uniform(0, 1_000_000), constant(1));
+    let process = |node| Generator {
+        when: When::Repeatedly { first: None, gap: gap.clone(), until: Time::MAX, count: 1 },
+        ..again(Kind::Pause(Selector::Index(node)), lasts.clone(), None)
+    };
+    let trace = trace(plain(NODES), (0..NODES).map(process).collect(), at(1_001));
+    let times: BTreeSet<Time> = trace.iter().map(|timed| timed.at).collect();
+    // Two of them meet by chance in a second of 10^9 nanoseconds: two pairs are expected, twelve hardly ever.
+    assert_eq!(trace.len(), NODES as usize);
+    assert!(times.len() > trace.len() - 12, "{} times", times.len());
 }
 
 #[test]

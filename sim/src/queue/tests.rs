@@ -1,4 +1,5 @@
 //! The queue against a binary heap of (time, insertion), and what a heap cannot show: drops, clones, panics, sizes.
+#![expect(clippy::disallowed_types, reason = "a fuse that all clones of an event share")]
 
 use super::*;
 use proptest::prelude::*;

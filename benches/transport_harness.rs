@@ -1,8 +1,9 @@
 //! The real transport beside a floor: raw tokio TCP with framing by hand. One run, on loopback, one thread a side.
 //!
 //! `transport_harness [messages] [blobs] [pings]` prints a table in Markdown. CPU time is that of both ends, system calls
-//! included. A message is 64 bytes on the wire in each case: the floor copies 60 bytes behind a length, the links
-//! frame a typed message, and decode it at the other end. A blob of 1 MiB rides beside a message on the bulk lane; the
+//! included. The floor sends messages of 64 bytes on the wire, a copy of 60 bytes behind a length. The links frame typed
+//! messages of 64 bytes, and of 30 as raft's heartbeats, and decode them at the other end; and carry frames of 64
+//! bytes that are made beforehand and not looked into. Ratios are to the floor's 64 bytes. A blob of 1 MiB rides beside a message on the bulk lane; the
 //! floor writes it from where it is, and reads it to where it stays. Blobs are not hashed.
 
 use std::fmt;
@@ -40,6 +41,7 @@ const B: NodeId = NodeId(1);
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 enum Message {
     Append { term: u64, index: u64, commit: u64, value: Value },
+    Heartbeat { term: u64, round: u64 },
     Ack { index: u64 },
     Chunk { index: u64 },
 }
@@ -75,6 +77,11 @@ fn append(index: u64) -> Message {
     Message::Append { term: 300, index: append_index(index), commit: 200, value: Value([7; 32]) }
 }
 
+/// What raft says most of the time: 7 bytes, with the header 30.
+fn heartbeat(index: u64) -> Message {
+    Message::Heartbeat { term: 300, round: append_index(index) }
+}
+
 /// One that takes three bytes.
 fn append_index(index: u64) -> u64 {
     index % (1 << 14) + (1 << 14)
@@ -91,6 +98,8 @@ struct Amounts {
 #[derive(Clone, Copy, Default)]
 struct Side {
     messages_cpu: f64,
+    heartbeats_cpu: f64,
+    frames_cpu: f64,
     blobs_cpu: f64,
     blobs_wall: f64,
     idle: f64,
@@ -100,6 +109,8 @@ struct Side {
 struct Row {
     name: &'static str,
     message_ns: f64,
+    heartbeat_ns: f64,
+    frame_ns: f64,
     blob_us: f64,
     blob_rate: f64,
     idle_us: f64,
@@ -113,8 +124,11 @@ fn main() {
     // In turns, as a machine has its moods.
     let turns: Vec<[Row; 3]> = (0..ROUNDS).map(|_| turn(amounts)).collect();
     let rows = [0, 1, 2].map(|place| middle(turns.iter().map(|rows| &rows[place])));
-    println!("| | 64 B, CPU ns | x | 1 MiB, CPU us | x | MiB/s | ping p50, idle us | while blobs flow | x |");
-    println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
+    println!(
+        "| | 64 B typed, CPU ns | x | 30 B typed | x | 64 B framed | x | 1 MiB, CPU us | x | MiB/s \
+         | ping p50, idle us | while blobs flow | x |"
+    );
+    println!("|---|{}", "---:|".repeat(12));
     for row in &rows {
         let floor = &rows[0];
         let busy = match row.busy_us {
@@ -122,10 +136,14 @@ fn main() {
             busy => [format!("{busy:.1}"), format!("{:.2}", busy / row.idle_us)],
         };
         println!(
-            "| {} | {:.1} | {:.2} | {:.0} | {:.2} | {:.0} | {:.1} | {} | {} |",
+            "| {} | {:.1} | {:.2} | {:.1} | {:.2} | {:.1} | {:.2} | {:.0} | {:.2} | {:.0} | {:.1} | {} | {} |",
             row.name,
             row.message_ns,
             row.message_ns / floor.message_ns,
+            row.heartbeat_ns,
+            row.heartbeat_ns / floor.message_ns,
+            row.frame_ns,
+            row.frame_ns / floor.message_ns,
             row.blob_us,
             row.blob_us / floor.blob_us,
             row.blob_rate,
@@ -150,6 +168,8 @@ fn middle<'a>(rows: impl Iterator<Item = &'a Row> + Clone) -> Row {
     Row {
         name: rows.clone().next().expect("there are rounds").name,
         message_ns: of(|row| row.message_ns),
+        heartbeat_ns: of(|row| row.heartbeat_ns),
+        frame_ns: of(|row| row.frame_ns),
         blob_us: of(|row| row.blob_us),
         blob_rate: of(|row| row.blob_rate),
         idle_us: of(|row| row.idle_us),
@@ -161,6 +181,8 @@ fn row(name: &'static str, amounts: Amounts, [a, b]: [Side; 2]) -> Row {
     Row {
         name,
         message_ns: (a.messages_cpu + b.messages_cpu) / amounts.messages as f64 * 1e9,
+        heartbeat_ns: (a.heartbeats_cpu + b.heartbeats_cpu) / amounts.messages as f64 * 1e9,
+        frame_ns: (a.frames_cpu + b.frames_cpu) / amounts.messages as f64 * 1e9,
         blob_us: (a.blobs_cpu + b.blobs_cpu) / amounts.blobs as f64 * 1e6,
         blob_rate: amounts.blobs as f64 / b.blobs_wall,
         idle_us: a.idle * 1e6,
@@ -243,6 +265,7 @@ fn floor(seat: Seat<'_>) -> Side {
                 }
             })
             .await;
+            (side.heartbeats_cpu, side.frames_cpu) = (side.messages_cpu, side.messages_cpu);
             seat.barrier.wait().await;
             (side.blobs_cpu, side.blobs_wall) = timed(async {
                 let mut blob = vec![7; BLOB + 4];
@@ -316,14 +339,21 @@ fn linked(seat: Seat<'_>, is_secure: bool) -> Side {
         for round in 0..2 {
             let part = |all: u64| if round == 0 { (all / 10).max(ACK).min(all) } else { all };
             seat.barrier.wait().await;
-            (side.messages_cpu, _) = timed(async {
-                match seat.is_a {
-                    true => end.send(part(amounts.messages)).await,
-                    false => end.take(part(amounts.messages)).await,
-                }
-            })
-            .await;
-            seat.barrier.wait().await;
+            let kinds = [
+                (Kind::Append, &mut side.messages_cpu),
+                (Kind::Heartbeat, &mut side.heartbeats_cpu),
+                (Kind::Framed, &mut side.frames_cpu),
+            ];
+            for (kind, cpu) in kinds {
+                (*cpu, _) = timed(async {
+                    match seat.is_a {
+                        true => end.send(part(amounts.messages), kind).await,
+                        false => end.take(part(amounts.messages), kind).await,
+                    }
+                })
+                .await;
+                seat.barrier.wait().await;
+            }
             (side.blobs_cpu, side.blobs_wall) = timed(async {
                 match seat.is_a {
                     true => end.send_blobs(part(amounts.blobs)).await,
@@ -342,6 +372,17 @@ fn linked(seat: Seat<'_>, is_secure: bool) -> Side {
         end.link.close().await;
         side
     })
+}
+
+/// What is sent many times.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Kind {
+    /// A typed message of 64 bytes.
+    Append,
+    /// A typed message of 30 bytes.
+    Heartbeat,
+    /// A frame of 64 bytes that is made beforehand and not looked into: the link alone.
+    Framed,
 }
 
 struct End {
@@ -396,12 +437,22 @@ impl End {
         }
     }
 
-    async fn send(&mut self, messages: u64) {
+    async fn send(&mut self, messages: u64, kind: Kind) {
         let (mut sent, mut acked) = (0, 0);
+        let mut framed = Vec::new();
+        let header = Header { protocol: 0, life: Life(0), ordinal: 0 };
+        frame::encode(header, &append(0), &mut framed).expect("a short frame");
         while acked < messages {
             while sent < messages && sent - acked < WINDOW {
                 for _ in 0..BATCH.min(messages - sent) {
-                    self.put(Lane::Control, &append(sent), None).expect("the window fits");
+                    let sending = match kind {
+                        Kind::Append => self.put(Lane::Control, &append(sent), None),
+                        Kind::Heartbeat => self.put(Lane::Control, &heartbeat(sent), None),
+                        Kind::Framed => self
+                            .link
+                            .send(self.other, Lane::Control, &mut |out| out.extend_from_slice(&framed)),
+                    };
+                    sending.expect("the window fits");
                     sent += 1;
                 }
                 self.link.flush();
@@ -416,15 +467,23 @@ impl End {
         }
     }
 
-    async fn take(&mut self, messages: u64) {
+    async fn take(&mut self, messages: u64, kind: Kind) {
         let (mut heard, mut acked) = (0, 0);
         while heard < messages {
             let frames = self.frames().await;
-            each(&frames, |message, _| {
-                let Message::Append { index, .. } = message else { panic!("{message:?}") };
-                assert_eq!(index, append_index(heard));
-                heard += 1;
-            });
+            if kind == Kind::Framed {
+                heard += (frames.bytes.len() / MESSAGE) as u64;
+            } else {
+                each(&frames, |message, _| {
+                    let index = match message {
+                        Message::Append { index, .. } => index,
+                        Message::Heartbeat { round, .. } => round,
+                        other => panic!("{other:?}"),
+                    };
+                    assert_eq!(index, append_index(heard));
+                    heard += 1;
+                });
+            }
             if heard - acked >= ACK || heard == messages {
                 acked = heard;
                 self.put(Lane::Control, &Message::Ack { index: heard }, None).expect("there is room");
@@ -490,7 +549,7 @@ impl End {
             each(&frames, |message, _| match message {
                 Message::Append { .. } => answers += 1,
                 Message::Ack { .. } => is_over = true,
-                Message::Chunk { .. } => {}
+                Message::Chunk { .. } | Message::Heartbeat { .. } => {}
             });
             for _ in 0..answers {
                 self.put(Lane::Control, &append(0), None).expect("there is room");

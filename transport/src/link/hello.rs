@@ -142,8 +142,10 @@ async fn say<S: AsyncWrite + Unpin>(stream: &mut S, me: &Hello) -> Result<(), Fa
 
 async fn refuse<S: AsyncWrite + Unpin>(stream: &mut S, why: Refusal) -> Result<Hello, Failure> {
     let body = postcard::to_extend(&why, Vec::new()).unwrap_or_default();
-    write(stream, REFUSE, &body).await?;
-    stream.shutdown().await?;
+    // The reason counts, even if it cannot be told any more.
+    if write(stream, REFUSE, &body).await.is_ok() {
+        let _ = stream.shutdown().await;
+    }
     Err(Failure::Refused(why))
 }
 

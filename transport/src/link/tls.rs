@@ -16,7 +16,7 @@ use crate::identity::{Arrival, Entrance, PublicKey, Roster, SecretKey, client_co
 /// TLS reads no more than 4 KiB at once, so what comes is gathered before.
 pub type Socket = BufReader<TcpStream>;
 /// How much is gathered, in bytes.
-const READ: usize = 64 << 10;
+const READ: usize = 32 << 10;
 
 /// Carries byte streams over TLS.
 pub struct Tls {

@@ -139,6 +139,18 @@ mod tests {
     }
 
     #[test]
+    fn a_blob_is_read_as_it_was_written() {
+        for blob in [Blob::new(*b"abc"), Blob::new(*b""), Blob::synthetic(BlobId([7; 32]), 1 << 50)] {
+            let bytes = postcard::to_allocvec(&blob).unwrap();
+            let as_numbers = (blob.id(), blob.length(), blob.bytes().map(<[u8]>::to_vec));
+            assert_eq!(bytes, postcard::to_allocvec(&as_numbers).unwrap());
+            assert_eq!(postcard::from_bytes::<Blob>(&bytes).unwrap(), blob);
+            let text = serde_json::to_string(&blob).unwrap();
+            assert_eq!(serde_json::from_str::<Blob>(&text).unwrap(), blob);
+        }
+    }
+
+    #[test]
     fn a_forged_address_is_seen() {
         let forged = Blob::claimed(BlobId([7; 32]), [1]);
         assert!(!forged.is_intact());

@@ -1,10 +1,13 @@
 //! What stands in a recording.
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use seedbed_core::contract::{EffectOf, Life as LifeNumber, NodeId, Protocol, Time};
 use serde::{Deserialize, Serialize};
+
+use super::encode::{append, fingerprint};
 
 /// How a recording begins; the digit is the version of its format.
 pub(super) const MAGIC: &[u8; 8] = b"seedrec1";
@@ -64,19 +67,30 @@ pub(super) fn parse(name: &str) -> Option<(NodeId, LifeNumber)> {
     (path(Path::new(""), found.0, found.1) == Path::new(name)).then_some(found)
 }
 
-/// The fingerprint of a step's effects. `scratch` is what they are encoded into.
-pub(super) fn digest<P: Protocol>(effects: &VecDeque<EffectOf<P>>, scratch: &mut Vec<u8>) -> u64 {
-    if effects.is_empty() {
-        return 0;
+/// The fingerprint of a step's effects.
+pub(super) fn digest<P: Protocol>(effects: &VecDeque<EffectOf<P>>) -> u64 {
+    fingerprint(effects)
+}
+
+/// Appends an entry as it stands in the file.
+pub(super) fn append_entry(entry: &Entry<impl Serialize>, out: &mut Vec<u8>) -> io::Result<()> {
+    let start = out.len();
+    out.extend_from_slice(&[0; ENTRY_HEADER]);
+    let encoded = append(entry, out).map_err(|_| io::Error::other("an input cannot be encoded"));
+    let content = out.len() - start - ENTRY_HEADER;
+    let length = u32::try_from(content).map_err(|_| io::Error::other("an input is too long"));
+    match encoded.and(length) {
+        Ok(length) => {
+            let checksum = crc32c::crc32c(&out[start + ENTRY_HEADER..]);
+            out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+            out[start + 4..start + 8].copy_from_slice(&checksum.to_le_bytes());
+            Ok(())
+        }
+        Err(error) => {
+            out.truncate(start);
+            Err(error)
+        }
     }
-    scratch.clear();
-    // What cannot be encoded has the fingerprint of what could be, every time the same.
-    match postcard::to_extend(effects, std::mem::take(scratch)) {
-        Ok(bytes) => *scratch = bytes,
-        Err(_) => return u64::MAX,
-    }
-    let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(scratch).as_bytes();
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 #[cfg(test)]

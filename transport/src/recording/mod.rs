@@ -10,6 +10,7 @@
 //! life. A step writes two: its input before it is handled, so that the last input before a crash is there, and the
 //! fingerprint of its effects. A torn or damaged entry is the end of a recording.
 
+mod encode;
 mod entry;
 mod reader;
 mod recorder;

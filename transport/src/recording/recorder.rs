@@ -12,7 +12,7 @@ use std::time::Duration;
 use seedbed_core::contract::{EffectOf, InputOf, Life as LifeNumber, NodeId, Protocol};
 use serde::Serialize;
 
-use super::entry::{About, ENTRY_HEADER, Entry, Life, MAGIC, digest, path};
+use super::entry::{About, Entry, Life, MAGIC, append_entry, digest, path};
 use crate::host::{Moment, Watch};
 
 /// Records one life of a node. Everything is written by a thread of its own, at most [`PAUSE`](Recorder::PAUSE) late;
@@ -23,7 +23,8 @@ pub struct Recorder {
     about: About,
     tape: Arc<Tape>,
     writer: Option<JoinHandle<()>>,
-    scratch: Vec<u8>,
+    /// What the step under way has to say so far.
+    step: Vec<u8>,
 }
 
 /// Tells how a recording fares.
@@ -51,7 +52,7 @@ struct State {
 impl Recorder {
     /// What is recorded is in its file after this time, or sooner.
     pub const PAUSE: Duration = Duration::from_millis(20);
-    /// What may wait to be written, in bytes; a single entry may be longer.
+    /// What may wait to be written, in bytes; a single step may have more.
     pub const WAITING_MAX: usize = 16 << 20;
     /// With so much to write there is no pause.
     const PLENTY: usize = 1 << 20;
@@ -69,7 +70,7 @@ impl Recorder {
         let tape = Arc::new(Tape::default());
         let clone = Arc::clone(&tape);
         let writer = thread::Builder::new().name("recorder".into()).spawn(move || clone.write(&file))?;
-        Ok(Self { about, tape, writer: Some(writer), scratch: Vec::new() })
+        Ok(Self { about, tape, writer: Some(writer), step: Vec::new() })
     }
 
     /// Tells how the recording fares; it may outlive it.
@@ -79,17 +80,21 @@ impl Recorder {
     }
 
     fn record(&mut self, entry: &Entry<impl Serialize>) {
-        self.scratch.clear();
-        match postcard::to_extend(entry, std::mem::take(&mut self.scratch)) {
-            Ok(bytes) => self.scratch = bytes,
-            Err(_) => return self.tape.fail(io::Error::other("an input cannot be encoded")),
+        if let Err(error) = append_entry(entry, &mut self.step) {
+            self.tape.fail(error);
         }
-        self.tape.append(&self.scratch);
+    }
+
+    fn hand_over(&mut self) {
+        self.tape.append(&self.step);
+        self.step.clear();
     }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
+        // The input that made the node panic, if it did.
+        self.hand_over();
         self.tape.lock().is_over = true;
         self.tape.more.notify_one();
         if let Some(writer) = self.writer.take() {
@@ -104,6 +109,7 @@ impl<P: Protocol> Watch<P> for Recorder {
         let (about, program) = (self.about.clone(), env!("CARGO_PKG_VERSION").into());
         let life = Life { about, version: P::VERSION, program, node, life, key: *key };
         self.record(&Entry::<()>::Life(life));
+        self.hand_over();
     }
 
     fn input(&mut self, moment: Moment, input: &InputOf<P>) {
@@ -111,8 +117,8 @@ impl<P: Protocol> Watch<P> for Recorder {
     }
 
     fn stepped(&mut self, moment: Moment, _: &P, effects: &VecDeque<EffectOf<P>>) {
-        let digest = digest::<P>(effects, &mut self.scratch);
-        self.record(&Entry::<()>::Effects { seq: moment.step, digest });
+        self.record(&Entry::<()>::Effects { seq: moment.step, digest: digest::<P>(effects) });
+        self.hand_over();
     }
 
     fn durable(&mut self, seq: u64) {
@@ -152,7 +158,7 @@ impl Tape {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn append(&self, entry: &[u8]) {
+    fn append(&self, entries: &[u8]) {
         let mut state = self.lock();
         if state.waiting.len() >= Recorder::WAITING_MAX && state.error.is_none() {
             state.waits += 1;
@@ -163,15 +169,9 @@ impl Tape {
         if state.error.is_some() {
             return;
         }
-        let Ok(length) = u32::try_from(entry.len()) else {
-            drop(state);
-            return self.fail(io::Error::other("an input is too long"));
-        };
         let before = state.waiting.len();
-        state.waiting.extend_from_slice(&length.to_le_bytes());
-        state.waiting.extend_from_slice(&crc32c::crc32c(entry).to_le_bytes());
-        state.waiting.extend_from_slice(entry);
-        state.bytes += (ENTRY_HEADER + entry.len()) as u64;
+        state.waiting.extend_from_slice(entries);
+        state.bytes += entries.len() as u64;
         let is_wanted = before == 0 || (before < Recorder::PLENTY && state.waiting.len() >= Recorder::PLENTY);
         drop(state);
         if is_wanted {

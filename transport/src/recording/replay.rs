@@ -104,13 +104,12 @@ struct Rerun<P: Protocol> {
     state: P,
     effects: VecDeque<EffectOf<P>>,
     steps: u64,
-    scratch: Vec<u8>,
 }
 
 impl<P: Protocol> Rerun<P> {
     fn new(reader: Reader, config: &Arc<P::Config>) -> Self {
         let (keys, state) = (Keys::new(reader.life.key), P::boot(config, reader.life.node));
-        Self { reader, keys, state, effects: VecDeque::new(), steps: 0, scratch: Vec::new() }
+        Self { reader, keys, state, effects: VecDeque::new(), steps: 0 }
     }
 
     fn run(mut self) -> Result<Replayed, RecordingError> {
@@ -182,7 +181,7 @@ impl<P: Protocol> Rerun<P> {
             return Some(Verdict::Panicked { step: seq, input: format!("{shown:?}"), message, is_new });
         }
         let recorded = recorded?;
-        let replayed = digest::<P>(&self.effects, &mut self.scratch);
+        let replayed = digest::<P>(&self.effects);
         (replayed != recorded).then(|| {
             Verdict::Differs(Difference {
                 step: seq,

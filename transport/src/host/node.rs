@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
+use bytes::Bytes;
 use seedbed_core::contract::frame::{self, Frame, FrameError};
 use seedbed_core::contract::{
     Blob, CommandId, Context, Dice, EffectOf, Input, InputOf, Keys, Life, Members, NodeId, Protocol, Time,
@@ -246,7 +247,7 @@ impl<P: Protocol, L: Link, W: Watch<P>> Node<P, L, W> {
         let from = frames.from;
         let mut rest = &frames.bytes[..];
         while !rest.is_empty() {
-            let size = match read(rest) {
+            let size = match read(rest, &frames.bytes) {
                 Ok(Frame { message, blob, size, .. }) => {
                     self.counters.received += 1;
                     self.hear_refusals()?;
@@ -375,14 +376,14 @@ impl<P: Protocol, L: Link, W: Watch<P>> Node<P, L, W> {
 /// A host runs one protocol, and it is this one on its connections.
 pub(super) const PROTOCOL: u16 = 0;
 
-/// The first frame of these bytes. One of another protocol is unknown here, and so is not looked into; a blob is what its
+/// The first frame of these bytes, which are a part of all. One of another protocol is unknown here, and so is not looked into; a blob is what its
 /// address says, or the frame is damaged.
-fn read<M: Wire>(bytes: &[u8]) -> Result<Frame<M>, FrameError> {
+fn read<M: Wire>(bytes: &[u8], all: &Bytes) -> Result<Frame<M>, FrameError> {
     let sealed = frame::open(bytes)?;
     if sealed.header.protocol != PROTOCOL {
         return Err(FrameError::UnknownKind { kind: sealed.kind, skip: sealed.size });
     }
-    let frame = sealed.read()?;
+    let frame = sealed.read_shared(all)?;
     if frame.blob.as_ref().is_some_and(|blob: &Blob| !blob.is_intact()) {
         return Err(FrameError::Damaged);
     }

@@ -91,8 +91,9 @@ where
     let timer = timer.prop_map(|timer| Input::Timer { timer });
     let command = prop_oneof![Just(Command::WhoLeads), Just(Command::Campaign)]
         .prop_map(|command| Input::Command { id: CommandId(0), command });
-    let members = (number(), prop::collection::vec(node(), 0..6)).prop_map(|(epoch, voters)| {
-        Input::Members(Members { epoch, voters: voters.into(), others: Arc::new([]) })
+    let some = || prop::collection::vec(node(), 0..6);
+    let members = (number(), some(), some()).prop_map(|(epoch, voters, others)| {
+        Input::Members(Members { epoch, voters: voters.into(), others: others.into() })
     });
     let link = (node(), any::<bool>()).prop_map(|(peer, up)| Input::Link { peer, up });
     let start = match &record {

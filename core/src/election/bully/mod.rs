@@ -99,7 +99,7 @@ impl Protocol for Bully {
 
     fn step(&mut self, input: InputOf<Self>, cx: &mut Context<'_, Self>) {
         match input {
-            Input::Start { .. } => drop(self.campaign(cx)),
+            Input::Start { .. } => self.begin(cx),
             Input::Message { from, message, .. } if from != cx.me => self.receive(from, message, cx),
             Input::Timer { timer: Timer::Patience } => self.out_of_patience(cx),
             Input::Timer { timer: Timer::Heartbeat } => self.beat(cx),
@@ -135,7 +135,32 @@ impl Bully {
             Message::Heartbeat => self.on_heartbeat(from, cx),
             Message::Ping if self.stage == Stage::Leading => cx.send(from, Message::Pong),
             Message::Pong if self.leader == Some(from) => self.await_leader(cx),
+            Message::Pong
+                if self.leader.is_none() && self.is_learner(cx.me) && self.voters.contains(from) =>
+            {
+                self.follow(from, cx);
+            }
             Message::Ping | Message::Pong => {}
+        }
+    }
+
+    fn begin(&mut self, cx: &mut Context<'_, Self>) {
+        if self.is_learner(cx.me) {
+            self.seek(cx);
+        } else {
+            self.campaign(cx);
+        }
+    }
+
+    /// Without a vote it does not campaign: it gives up a leader that is silent, and asks who leads where leaders do
+    /// not say so of their own accord.
+    fn seek(&mut self, cx: &mut Context<'_, Self>) {
+        if self.leader.take().is_some() {
+            cx.notify(Notice::SteppedDown { term: 0 });
+        }
+        if self.config.parameters.detection == Detection::Ping {
+            self.voters.others(cx.me).for_each(|voter| cx.send(voter, Message::Ping));
+            self.await_leader(cx);
         }
     }
 
@@ -171,8 +196,8 @@ impl Bully {
         self.next_beat(Detection::Heartbeat, cx);
         cx.notify(Notice::Leading { term: 0 });
         let me = cx.me;
-        for voter in self.voters.others(me).filter(|&voter| voter < me) {
-            cx.send(voter, Message::Coordinator);
+        for member in self.voters.others(me).filter(|&voter| voter < me).chain(self.voters.learners()) {
+            cx.send(member, Message::Coordinator);
         }
     }
 
@@ -230,7 +255,7 @@ impl Bully {
         match self.stage {
             Stage::Leading => {}
             Stage::Asking => self.lead(cx),
-            Stage::Following | Stage::Waiting => drop(self.campaign(cx)),
+            Stage::Following | Stage::Waiting => self.begin(cx),
         }
     }
 
@@ -239,8 +264,8 @@ impl Bully {
         match (self.config.parameters.detection, self.stage, self.leader) {
             (Detection::Heartbeat, Stage::Leading, _) => {
                 self.next_beat(Detection::Heartbeat, cx);
-                for voter in self.voters.others(cx.me) {
-                    cx.send(voter, Message::Heartbeat);
+                for member in self.voters.audience(cx.me) {
+                    cx.send(member, Message::Heartbeat);
                 }
             }
             (Detection::Ping, Stage::Following, Some(leader)) => {
@@ -267,16 +292,25 @@ impl Bully {
         cx.set_within(Timer::Patience, parameters.timeout_min..parameters.timeout_max);
     }
 
+    /// Whether a node may lead this one: who has no vote is below all who have.
     fn is_higher(&self, node: NodeId, me: NodeId) -> bool {
-        node > me && self.voters.contains(node)
+        self.voters.contains(node) && (node > me || self.is_learner(me))
+    }
+
+    fn is_learner(&self, me: NodeId) -> bool {
+        !self.voters.contains(me)
     }
 
     fn members_changed(&mut self, cx: &mut Context<'_, Self>) {
-        if !self.voters.contains(cx.me) {
-            self.stage = Stage::Following;
-            self.leader = None;
-            cx.cancel(Timer::Patience);
-            return cx.notify(Notice::SteppedDown { term: 0 });
+        if self.is_learner(cx.me) {
+            let is_led = self.leader.is_some_and(|leader| self.voters.contains(leader));
+            if self.stage != Stage::Following || !is_led {
+                (self.stage, self.leader) = (Stage::Following, None);
+                cx.cancel(Timer::Patience);
+                cx.notify(Notice::SteppedDown { term: 0 });
+                self.seek(cx);
+            }
+            return;
         }
         let is_led = self.leader.is_some_and(|leader| leader >= cx.me && self.voters.contains(leader));
         if !is_led {

@@ -125,6 +125,56 @@ fn members_that_go_make_room() {
     assert!(!bench.node.holds_lease(Time::ZERO));
 }
 
+/// Among voters 0, 1 and 2, with node 9 that only follows.
+fn with_a_learner(me: u32, detection: Detection) -> Bench<Bully> {
+    let mut bench = bench(3, me, detection);
+    bench.start(Vec::new());
+    let voters = [0, 1, 2].map(NodeId).into();
+    bench.step(Input::Members(Members { epoch: 1, voters, others: [NodeId(9)].into() }));
+    bench
+}
+
+#[test]
+fn who_has_no_vote_hears_who_leads_and_is_not_asked() {
+    let mut top = with_a_learner(2, Detection::Heartbeat);
+    let beat = top.timer(Timer::Heartbeat);
+    assert_eq!(sends::<Bully>(&beat), [0, 1, 9].map(|to| (to, Message::Heartbeat)));
+    let mut middle = with_a_learner(1, Detection::Heartbeat);
+    middle.pass(Parameters::default().timeout_min);
+    let told = middle.timer(Timer::Patience);
+    assert_eq!(sends::<Bully>(&told), [0, 9].map(|to| (to, Message::Coordinator)));
+}
+
+#[test]
+fn who_has_no_vote_follows_any_leader_and_never_campaigns() {
+    for first in [Message::Coordinator, Message::Heartbeat] {
+        let mut learner = with_a_learner(9, Detection::Heartbeat);
+        let effects = learner.hear(2, first);
+        assert_eq!(notices::<Bully>(&effects), [Notice::Following { leader: NodeId(2), term: 0 }]);
+        let voters = [0, 1, 2].map(NodeId).into();
+        let others = [8, 9].map(NodeId).into();
+        learner.step(Input::Members(Members { epoch: 2, voters, others }));
+        assert_eq!(learner.node.leader(), Some(NodeId(2)), "another member is no news of the leader");
+        let effects = learner.timer(Timer::Patience);
+        assert_eq!(notices::<Bully>(&effects), [Notice::SteppedDown { term: 0 }]);
+        assert_eq!((sends::<Bully>(&effects), learner.node.leader()), (vec![], None));
+        learner.hear(1, Message::Heartbeat);
+        assert_eq!(learner.node.leader(), Some(NodeId(1)));
+        learner.hear(8, Message::Coordinator);
+        assert_eq!(learner.node.leader(), Some(NodeId(1)), "who has no vote does not lead");
+    }
+}
+
+#[test]
+fn where_leaders_are_silent_who_has_no_vote_asks() {
+    let mut learner = with_a_learner(9, Detection::Ping);
+    let effects = learner.timer(Timer::Patience);
+    assert_eq!(sends::<Bully>(&effects), [0, 1, 2].map(|to| (to, Message::Ping)));
+    let effects = learner.hear(2, Message::Pong);
+    assert_eq!(notices::<Bully>(&effects), [Notice::Following { leader: NodeId(2), term: 0 }]);
+    assert_eq!(sends::<Bully>(&learner.timer(Timer::Heartbeat)), [(2, Message::Ping)]);
+}
+
 proptest! {
     #[test]
     fn any_input_is_survived_in_any_state(

@@ -15,6 +15,9 @@
 //! leader was known to be followed; a life that finds a log is as sticky as if it had just heard a leader, because
 //! the last life may have, and a lease may rest on it.
 //!
+//! Who belongs without a vote (4.2.1: a non-voting member) hears heartbeats, follows and answers; its answers prove
+//! nothing to a leader, and in silence it waits for another.
+//!
 //! A lost disk is outside of what Raft can bear: a node that forgets its vote may vote twice.
 
 mod leadership;
@@ -226,8 +229,8 @@ impl Raft {
         }
         let round = leadership.begin_round(cx.now, parameters.timeout_max);
         let heartbeat = Message::Heartbeat { term: self.term, round };
-        for voter in self.voters.others(cx.me) {
-            cx.send_now(voter, heartbeat);
+        for member in self.voters.audience(cx.me) {
+            cx.send_now(member, heartbeat);
         }
         cx.set(Timer::Heartbeat, parameters.heartbeat);
         self.renew(cx);

@@ -224,6 +224,43 @@ fn who_is_no_voter_neither_leads_nor_campaigns() {
     assert_eq!(sends::<Raft>(&bench.timer(Timer::Election)), []);
 }
 
+/// Voters 0, 1 and 2, and node 9 that only follows.
+fn with_a_learner() -> InputOf<Raft> {
+    let voters = [0, 1, 2].map(NodeId).into();
+    Input::Members(Members { epoch: 1, voters, others: [NodeId(9)].into() })
+}
+
+#[test]
+fn who_has_no_vote_hears_heartbeats_and_its_answers_prove_nothing() {
+    let mut bench = leader(3, Parameters { check_quorum: true, ..Parameters::default() });
+    bench.step(with_a_learner());
+    for round in 1.. {
+        bench.pass(Parameters::default().heartbeat);
+        let beat = sends::<Raft>(&bench.timer(Timer::Heartbeat));
+        if !bench.node.leads() {
+            break;
+        }
+        assert!(round < 1000, "it leads on although no voter answers");
+        let heartbeat = Message::Heartbeat { term: 1, round };
+        assert_eq!(beat, [1, 2, 9].map(|to| (to, heartbeat)));
+        bench.hear(9, Message::HeartbeatAck { term: 1, round });
+    }
+}
+
+#[test]
+fn who_has_no_vote_follows_and_in_silence_waits() {
+    let mut bench = bench(3, 9, Parameters::default());
+    bench.step(with_a_learner());
+    let effects = bench.hear(1, Message::Heartbeat { term: 4, round: 7 });
+    assert_eq!(notices::<Raft>(&effects), [Notice::Following { leader: NodeId(1), term: 4 }]);
+    assert_eq!(sends::<Raft>(&effects), [(1, Message::HeartbeatAck { term: 4, round: 7 })]);
+    let effects = bench.timer(Timer::Election);
+    assert_eq!(notices::<Raft>(&effects), [Notice::SteppedDown { term: 4 }]);
+    assert_eq!((sends::<Raft>(&effects), bench.node.leader()), (vec![], None));
+    bench.hear(2, Message::Heartbeat { term: 5, round: 0 });
+    assert_eq!(bench.node.leader(), Some(NodeId(2)));
+}
+
 #[test]
 fn votes_of_former_members_count_no_more() {
     let mut bench = bench(5, 0, Parameters::default());

@@ -170,10 +170,10 @@ impl Protocol for Ring {
 
     fn step(&mut self, input: InputOf<Self>, cx: &mut Context<'_, Self>) {
         match input {
-            Input::Start { .. } => drop(self.campaign(cx)),
+            Input::Start { .. } => self.out_of_patience(cx),
             Input::Message { from, message, .. } if from != cx.me => self.receive(from, message, cx),
             Input::Timer { timer: Timer::Patience } if self.stage == Stage::Leading => self.announce(cx),
-            Input::Timer { timer: Timer::Patience } => drop(self.campaign(cx)),
+            Input::Timer { timer: Timer::Patience } => self.out_of_patience(cx),
             Input::Timer { timer: Timer::Heartbeat } => self.beat(cx),
             Input::Timer { timer: Timer::Hop(leg, owner) } => self.no_ack(leg, owner, cx),
             Input::Command { id, command } => self.command(id, command, cx),
@@ -212,8 +212,37 @@ impl Ring {
             Message::Pong if self.leader == Some(from) && self.stage == Stage::Following => {
                 self.await_leader(cx)
             }
+            Message::Pong
+                if self.leader.is_none() && self.is_learner(cx.me) && self.voters.contains(from) =>
+            {
+                self.follow(from, cx);
+            }
             Message::Ping | Message::Pong => {}
         }
+    }
+
+    fn out_of_patience(&mut self, cx: &mut Context<'_, Self>) {
+        if self.is_learner(cx.me) {
+            self.seek(cx);
+        } else {
+            self.campaign(cx);
+        }
+    }
+
+    /// Without a vote it has no place on the ring: it gives up a leader that is silent, and asks who leads where
+    /// leaders do not say so of their own accord.
+    fn seek(&mut self, cx: &mut Context<'_, Self>) {
+        if self.leader.take().is_some() {
+            cx.notify(Notice::SteppedDown { term: 0 });
+        }
+        if self.config.parameters.detection == Detection::Ping {
+            self.voters.others(cx.me).for_each(|voter| cx.send(voter, Message::Ping));
+            self.await_leader(cx);
+        }
+    }
+
+    fn is_learner(&self, me: NodeId) -> bool {
+        !self.voters.contains(me)
     }
 
     /// Sends its own name on tour, or will as soon as it may again. Says whether it has.
@@ -406,7 +435,7 @@ impl Ring {
         if !self.voters.contains(from) {
             return;
         }
-        if from < cx.me {
+        if from < cx.me && !self.is_learner(cx.me) {
             self.object(cx);
         } else if self.leader.is_none_or(|leader| leader <= from) {
             self.follow(from, cx);
@@ -425,8 +454,8 @@ impl Ring {
         match (self.config.parameters.detection, self.stage, self.leader) {
             (Detection::Heartbeat, Stage::Leading, _) => {
                 self.next_beat(Detection::Heartbeat, cx);
-                for voter in self.voters.others(cx.me) {
-                    cx.send(voter, Message::Heartbeat);
+                for member in self.voters.audience(cx.me) {
+                    cx.send(member, Message::Heartbeat);
                 }
             }
             (Detection::Ping, Stage::Following | Stage::TakingPart, Some(leader)) => {
@@ -457,11 +486,15 @@ impl Ring {
         let known = self.config.order.iter().copied().filter(|&node| self.voters.contains(node));
         let new = self.voters.ids().iter().copied().filter(|node| !self.config.order.contains(node));
         self.order = known.chain(new).collect();
-        if !self.voters.contains(cx.me) {
-            self.stage = Stage::Following;
-            self.leader = None;
-            cx.cancel(Timer::Patience);
-            return cx.notify(Notice::SteppedDown { term: 0 });
+        if self.is_learner(cx.me) {
+            let is_led = self.leader.is_some_and(|leader| self.voters.contains(leader));
+            if self.stage != Stage::Following || !is_led {
+                (self.stage, self.leader) = (Stage::Following, None);
+                cx.cancel(Timer::Patience);
+                cx.notify(Notice::SteppedDown { term: 0 });
+                self.seek(cx);
+            }
+            return;
         }
         let is_led = self.leader.is_some_and(|leader| leader >= cx.me && self.voters.contains(leader));
         if !is_led {

@@ -202,6 +202,55 @@ fn random_rings_hold_every_node_and_differ_by_seed() {
     assert_eq!(nodes, (0..50).map(NodeId).collect::<Vec<_>>());
 }
 
+/// Voters 0, 1 and 2, and node 9 that only follows.
+fn with_a_learner() -> InputOf<Ring> {
+    let voters = [0, 1, 2].map(NodeId).into();
+    Input::Members(Members { epoch: 1, voters, others: [NodeId(9)].into() })
+}
+
+/// Node 9 among them.
+fn learner(detection: Detection) -> Bench<Ring> {
+    let parameters = Parameters { detection, ..Parameters::default() };
+    let mut bench = Bench::new(Config::new(&parameters, 3).unwrap(), 9);
+    bench.step(with_a_learner());
+    bench
+}
+
+#[test]
+fn who_has_no_vote_hears_who_leads_and_has_no_place_on_the_ring() {
+    let mut top = bench(3, 2);
+    let (to, own) = passed(&top.start(Vec::new()))[0];
+    assert_eq!(to, 0);
+    top.step(with_a_learner());
+    assert_eq!(passed(&top.hear(1, Message::Pass(own)))[0].0, 0);
+    assert!(top.node.leads());
+    let beat = top.timer(Timer::Heartbeat);
+    assert_eq!(sends::<Ring>(&beat), [0, 1, 9].map(|to| (to, Message::Heartbeat)));
+}
+
+#[test]
+fn who_has_no_vote_follows_any_leader_and_never_campaigns() {
+    let mut follower = learner(Detection::Heartbeat);
+    let effects = follower.hear(2, Message::Heartbeat);
+    assert_eq!(notices::<Ring>(&effects), [Notice::Following { leader: NodeId(2), term: 0 }]);
+    let effects = follower.timer(Timer::Patience);
+    assert_eq!(notices::<Ring>(&effects), [Notice::SteppedDown { term: 0 }]);
+    assert_eq!((sends::<Ring>(&effects), follower.node.leader()), (vec![], None));
+    follower.hear(1, Message::Heartbeat);
+    assert_eq!(follower.node.leader(), Some(NodeId(1)));
+    assert_eq!(passed(&follower.hear(0, Message::Pass(election(1, 5)))), []);
+}
+
+#[test]
+fn where_leaders_are_silent_who_has_no_vote_asks() {
+    let mut follower = learner(Detection::Ping);
+    let effects = follower.start(Vec::new());
+    assert_eq!(sends::<Ring>(&effects), [0, 1, 2].map(|to| (to, Message::Ping)));
+    let effects = follower.hear(2, Message::Pong);
+    assert_eq!(notices::<Ring>(&effects), [Notice::Following { leader: NodeId(2), term: 0 }]);
+    assert_eq!(sends::<Ring>(&follower.timer(Timer::Heartbeat)), [(2, Message::Ping)]);
+}
+
 fn token() -> impl Strategy<Value = Token> {
     (any::<bool>(), testing::node(), 0..4u32).prop_map(|(is_election, owner, number)| Token {
         leg: if is_election { Leg::Election } else { Leg::Elected },

@@ -10,6 +10,10 @@ mod down;
 #[cfg(feature = "real")]
 mod events;
 mod folder;
+#[cfg(feature = "real")]
+mod join;
+#[cfg(feature = "real")]
+mod key;
 mod list;
 #[cfg(feature = "real")]
 mod node;
@@ -22,6 +26,8 @@ mod run;
 mod schema;
 #[cfg(feature = "real")]
 mod status;
+#[cfg(feature = "real")]
+mod token;
 #[cfg(feature = "real")]
 mod up;
 
@@ -71,6 +77,12 @@ enum Command {
     Events(events::Events),
     #[cfg(feature = "real")]
     Ask(ask::Ask),
+    #[cfg(feature = "real")]
+    Key(key::Key),
+    #[cfg(feature = "real")]
+    Token(token::Tokens),
+    #[cfg(feature = "real")]
+    Join(join::Join),
 }
 
 /// The command, and the protocols that it knows.
@@ -115,6 +127,12 @@ impl Cli {
             Command::Events(events) => events.execute(),
             #[cfg(feature = "real")]
             Command::Ask(ask) => ask.execute(),
+            #[cfg(feature = "real")]
+            Command::Key(key) => key.execute(),
+            #[cfg(feature = "real")]
+            Command::Token(token) => token.execute(&self.registry),
+            #[cfg(feature = "real")]
+            Command::Join(join) => join.execute(&self.registry),
         };
         match done {
             Ok(Verdict::Holds) => ExitCode::SUCCESS,

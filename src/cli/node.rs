@@ -25,6 +25,11 @@ pub(super) struct RunNode {
 }
 
 impl RunNode {
+    /// The node that this file describes.
+    pub(super) fn of(file: PathBuf) -> Self {
+        Self { file }
+    }
+
     pub(super) fn execute(&self, registry: &Registry) -> Done {
         let _plan = NodePlan::load(&self.file, registry)?;
         Ok(Verdict::Holds)

@@ -84,7 +84,7 @@ pub enum HomeError {
 #[derive(Debug)]
 pub struct HomeLock(#[allow(dead_code)] File);
 
-const NODE_FILE: &str = "NODE.toml";
+pub(super) const NODE_FILE: &str = "NODE.toml";
 const TOKEN: &str = "token";
 /// The bytes of a new token, before they are written as text.
 const TOKEN_SIZE: usize = 32;
@@ -308,13 +308,13 @@ fn failed(path: &Path, error: io::Error) -> HomeError {
     HomeError::Failed { path: path.into(), error }
 }
 
-fn make_folder(path: &Path) -> Result<(), HomeError> {
+pub(super) fn make_folder(path: &Path) -> Result<(), HomeError> {
     // Keys and data are nobody else's business.
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|error| failed(path, error))
 }
 
-fn kept_key(path: &Path) -> Result<SecretKey, HomeError> {
+pub(super) fn kept_key(path: &Path) -> Result<SecretKey, HomeError> {
     if path.exists() {
         return Ok(SecretKey::load(path)?);
     }
@@ -338,7 +338,7 @@ fn make_token(path: &Path) -> Result<(), HomeError> {
 }
 
 /// Writes a file that nobody else can read; whoever reads it meanwhile sees the old one or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".new");
     let new = path.with_file_name(name);

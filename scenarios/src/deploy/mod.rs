@@ -2,6 +2,7 @@
 //! becomes of them.
 
 mod address;
+mod admission;
 mod cluster;
 mod home;
 mod limits;
@@ -12,9 +13,11 @@ mod signals;
 mod written;
 
 pub use address::{Address, AddressError};
+pub use admission::{AdmissionError, Joined, Joiner};
 pub use cluster::{ClusterFile, ClusterPlan};
 pub use home::{Home, HomeError, HomeLock, Seat};
 pub use limits::Limits;
 pub use node::{Api, KEYS_MAX, LogLevel, MEMBERS_MAX, Member, NodeFile, NodePlan};
 pub use process::{NoProcess, Process};
+pub use seedbed_transport::identity::{SecretKey, Token};
 pub use signals::Signals;

@@ -16,6 +16,11 @@ pub(super) struct Ports {
     kept: Vec<u16>,
 }
 
+/// A free port of a host, but none of some that are kept.
+pub(super) fn free(host: &str, kept: &[u16]) -> Result<Address, HomeError> {
+    Ports::of(host, kept.to_vec()).settle(0, 0, None)
+}
+
 /// Below the ports that systems give to connections that go out (Linux: from 32,768 on): whoever dials a node that is
 /// down would otherwise, sooner or later, be given the node's own port, and be connected with itself.
 const FIRST: u16 = 20_000;

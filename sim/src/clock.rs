@@ -17,6 +17,8 @@ pub struct Clocks {
     pub skew: Option<Law>,
     /// Each node's rate is drawn within this many parts per billion of true.
     pub drift_ppb: u64,
+    /// How much later than set a timer runs out; none for exactly then.
+    pub slack: Option<Law>,
 }
 
 /// The clock of a node that runs fast or slow, or whose wall clock is off.
@@ -33,6 +35,15 @@ pub struct Clock {
 }
 
 impl Clocks {
+    /// How much later than set a timer runs out, the `nth` that is set in this step of a node's life. In nanoseconds.
+    #[must_use]
+    pub fn lateness(&self, keys: &Keys, node: NodeId, life: u16, step: u64, nth: u64) -> u64 {
+        // The first of all addresses is that of the clock's origin.
+        let address = (step + 1) << 24 | nth;
+        let draw = keys.roll(Purpose::Clock).at(u64::from(node.0) << 32 | u64::from(life), address);
+        self.slack.as_ref().map_or(0, |law| law.draw(draw))
+    }
+
     /// The clock of a node, or none if it is right.
     #[must_use]
     pub fn clock(&self, keys: &Keys, node: NodeId) -> Option<Clock> {
@@ -131,7 +142,7 @@ mod tests {
 
     #[test]
     fn drift_is_drawn_on_both_sides_within_its_bound() {
-        let clocks = Clocks { skew: None, drift_ppb: 1000 };
+        let clocks = Clocks { drift_ppb: 1000, ..Clocks::default() };
         let keys = Keys::from_seed(9);
         let rates: Vec<i64> = (0..200)
             .filter_map(|node| clocks.clock(&keys, NodeId(node)))

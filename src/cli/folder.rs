@@ -58,6 +58,9 @@ impl Folder {
             "engine": experiment.request.engine.name(),
             "jobs": jobs,
             "cores": std::thread::available_parallelism().map_or(0, usize::from),
+            "processor_name": fact("/proc/cpuinfo", "model name"),
+            "memory": fact("/proc/meminfo", "MemTotal"),
+            "kernel": std::fs::read_to_string("/proc/sys/kernel/osrelease").ok().map(|text| text.trim().to_owned()),
             "system": std::env::consts::OS,
             "processor": std::env::consts::ARCH,
             "build": if cfg!(debug_assertions) { "debug" } else { "release" },
@@ -68,6 +71,13 @@ impl Folder {
         std::fs::write(&path, format!("{note:#}\n"))
             .with_context(|| format!("cannot write {}", path.display()))
     }
+}
+
+/// What the system says of itself under this name, where it says something.
+fn fact(file: &str, name: &str) -> Option<String> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    line.split_once(':').map(|(_, value)| value.trim().to_owned())
 }
 
 /// A folder named by the time that does not exist yet.

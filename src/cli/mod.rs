@@ -2,6 +2,8 @@
 
 #[cfg(feature = "real")]
 mod ask;
+#[cfg(feature = "real")]
+mod calibrate;
 mod check;
 #[cfg(feature = "real")]
 mod client;
@@ -70,6 +72,8 @@ enum Command {
     #[cfg(feature = "real")]
     Down(down::Down),
     #[cfg(feature = "real")]
+    Calibrate(calibrate::Calibrate),
+    #[cfg(feature = "real")]
     Node(node::RunNode),
     #[cfg(feature = "real")]
     Status(status::Status),
@@ -119,6 +123,8 @@ impl Cli {
             Command::Up(up) => up.execute(&self.registry),
             #[cfg(feature = "real")]
             Command::Down(down) => down.execute(&self.registry),
+            #[cfg(feature = "real")]
+            Command::Calibrate(calibrate) => calibrate.execute(),
             #[cfg(feature = "real")]
             Command::Node(node) => node.execute(&self.registry),
             #[cfg(feature = "real")]

@@ -131,6 +131,7 @@ fn run_on(
         #[cfg(feature = "real")]
         Engine::Real => {
             let scratch = Scratch::new().context("cannot create a temporary folder")?;
+            scratch.remove_on_interrupt()?;
             Ok(pool.install(|| run_all_real(experiment, &scratch, progress)))
         }
     }

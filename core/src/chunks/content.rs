@@ -4,7 +4,7 @@ use super::split::split;
 use crate::contract::{Blob, BlobId};
 
 /// Files up to this length have real bytes; longer ones are synthetic, so that terabytes fit into a simulation.
-const REAL_MAX: u64 = 64 << 10;
+pub(super) const REAL_MAX: u64 = 64 << 10;
 
 /// The chunks of the file of `length` bytes that `seed` stands for.
 #[must_use]

@@ -1,5 +1,6 @@
 //! The store as a subject of experiments.
 
+use super::content::REAL_MAX;
 use super::{Chunks, ChunksProbe, Command, Config, Job, Load, Parameters, Reply};
 use crate::contract::{Answer, BlobId, Check, Dice, Duration, Metric, Store, Subject};
 
@@ -96,6 +97,12 @@ impl Subject for Chunks {
         }
         let length = load.sizes.get(number as usize % load.sizes.len().max(1))?.0;
         Some(Command::Upload { name: name(number), seed: number, length })
+    }
+
+    fn unreal(load: &Load) -> Option<(&'static str, String)> {
+        let is_large = load.sizes.iter().any(|size| size.0 > REAL_MAX);
+        let why = || format!("files above {} KiB have a length and a name, but no bytes", REAL_MAX >> 10);
+        is_large.then(|| ("sizes", why()))
     }
 
     fn answer(reply: &Reply) -> Answer {

@@ -57,6 +57,13 @@ pub trait Subject: Protocol {
         None
     }
 
+    /// What of these commands needs a simulation, because no real disk or link could do it: the key that asks for it, and
+    /// why.
+    fn unreal(load: &Self::Load) -> Option<(&'static str, String)> {
+        let _ = load;
+        None
+    }
+
     /// What a reply means to the client.
     fn answer(reply: &Self::Reply) -> Answer {
         let _ = reply;

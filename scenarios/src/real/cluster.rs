@@ -1,6 +1,6 @@
 //! The nodes of a real run as probes, faults and clients see them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration as Span, Instant};
 
 use seedbed_core::contract::{
@@ -46,6 +46,8 @@ pub(super) struct Member<P: Protocol> {
     /// Until when its disk does nothing, and whether it is full: it stays so from life to life.
     stalled_until: Option<Instant>,
     is_full: bool,
+    /// Whether a sync may fail without being the machine's fault.
+    may_fail: bool,
     /// The number of its next life.
     pub(super) next_life: u32,
 }
@@ -84,6 +86,7 @@ impl<P: Subject> Cluster<P> {
             is_paused: false,
             stalled_until: None,
             is_full: false,
+            may_fail: false,
             next_life: 0,
         });
         let members: Vec<_> = members.collect();
@@ -139,16 +142,29 @@ impl<P: Subject> Cluster<P> {
 
     /// A node that is down starts, as soon as its last life has let go of its store.
     pub(super) fn begin_life(&mut self, node: NodeId) {
+        let peers = self.company(node);
         let Some(member) = self.members.get_mut(node.0 as usize) else { return };
         match &mut member.phase {
             Phase::Down => {
                 member.phase = Phase::Starting { doomed: false };
-                self.lives.begin(node, member.next_life, member.skew);
+                self.lives.begin(node, member.next_life, member.skew, peers);
             }
             Phase::Ending { restart } => *restart = true,
             Phase::Starting { doomed } => *doomed = false,
             Phase::Up { .. } => {}
         }
+    }
+
+    /// The other nodes that live, or are about to.
+    fn company(&self, node: NodeId) -> BTreeSet<NodeId> {
+        let here = |phase: &Phase<P>| matches!(phase, Phase::Up { .. } | Phase::Starting { doomed: false });
+        let begun = (0..).map(NodeId).zip(&self.members).filter(|(_, member)| here(&member.phase));
+        let due = self
+            .agenda
+            .iter()
+            .take_while(|((at, _), _)| *at <= self.now)
+            .filter_map(|(_, due)| if let Due::Start(node) = due { Some(*node) } else { None });
+        begun.map(|(node, _)| node).chain(due).filter(|other| *other != node).collect()
     }
 
     /// A node lives.
@@ -199,6 +215,15 @@ impl<P: Subject> Cluster<P> {
                 self.gone(node, observer);
                 true
             }
+        }
+    }
+
+    /// Why a life ended that nobody ended; nothing if its disk failed because it had to.
+    pub(super) fn trouble(&self, node: NodeId, end: &Ended) -> Option<String> {
+        let may_fail = self.members.get(node.0 as usize).is_some_and(|member| member.may_fail);
+        match end {
+            Ended::Disk(_) if may_fail || self.lives.disk.sync_error > 0 => None,
+            other => Some(other.to_string()),
         }
     }
 
@@ -270,9 +295,9 @@ impl<P: Subject> Cluster<P> {
             }
             Action::DiskFull { node, full } => self.at_disk(*node, |member| member.is_full = *full),
             Action::DiskError { node } => {
-                if let Some(Phase::Up { disk, .. }) =
-                    self.members.get(node.0 as usize).map(|member| &member.phase)
-                {
+                let Some(member) = self.members.get_mut(node.0 as usize) else { return };
+                if let Phase::Up { disk, .. } = &member.phase {
+                    member.may_fail = true;
                     disk.fail_next_sync();
                 }
             }
@@ -345,14 +370,6 @@ impl<P: Subject> Cluster<P> {
                 handle.kill();
             }
         }
-    }
-}
-
-/// Why a life ended that nobody ended: nothing for what only halts the node.
-pub(super) fn trouble(end: &Ended) -> Option<String> {
-    match end {
-        Ended::Disk(_) | Ended::Killed | Ended::Stopped => None,
-        other => Some(other.to_string()),
     }
 }
 

@@ -17,7 +17,7 @@ use seedbed_transport::store::StoreError;
 use seedbed_transport::store::faulty::Settings;
 
 use super::air::Air;
-use super::cluster::{Cluster, Due, Phase, trouble};
+use super::cluster::{Cluster, Due, Phase};
 use super::life::{Disk, Lives, is_damage, table};
 use super::links::Links;
 use super::watcher::{Step, Told};
@@ -284,7 +284,7 @@ impl<'a, P: Subject> Play<'a, P> {
             }
             Event::Ended(end) => {
                 if self.cluster.ended(node, &mut self.observer) {
-                    match trouble(&end) {
+                    match self.cluster.trouble(node, &end) {
                         None => self.cluster.tally.halts += 1,
                         Some(message) => {
                             let is_panic = matches!(end, Ended::Panicked(_));
@@ -351,9 +351,12 @@ impl<'a, P: Subject> Play<'a, P> {
         runtime.shutdown_timeout(SHUTDOWN);
         // Whoever cannot remove it will find it among the temporary files.
         let _ = std::fs::remove_dir_all(folder);
+        let mut findings = self.observer.finish(traffic, tally);
+        // Nobody has counted them.
+        findings.numbers.remove("records_lost");
         Outcome {
             digest: None,
-            findings: self.observer.finish(traffic, tally),
+            findings,
             broken: self.conditions.finish(self.failure.is_none()),
             faults: trace,
             healed: self.healed,

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 
+/// What a process that the user interrupted exits with: 128 and the number of the signal.
+const INTERRUPTED: i32 = 130;
 /// How many names are tried.
 const NAMES_MAX: u32 = 10_000;
 
@@ -26,6 +28,22 @@ impl Scratch {
             }
         }
         Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Removes it and ends this process if the user interrupts it.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn remove_on_interrupt(&self) -> io::Result<()> {
+        let path = self.0.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let wait = move || {
+            if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+                let _ = std::fs::remove_dir_all(&path);
+                std::process::exit(INTERRUPTED);
+            }
+        };
+        std::thread::Builder::new().name("interrupt".into()).spawn(wait).map(drop)
     }
 
     /// Where it is.

@@ -1,5 +1,6 @@
 //! How the lives of nodes begin.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -45,8 +46,9 @@ impl<P: Subject> Lives<P> {
         self.folder.join(node.to_string())
     }
 
-    /// Begins a life of a node, at least its `number`-th. What becomes of it is told as news.
-    pub(super) fn begin(&self, node: NodeId, number: u32, skew: Skew) {
+    /// Begins a life of a node, at least its `number`-th, once it is connected with these peers: in a simulation nobody
+    /// has to connect. What becomes of it is told as news.
+    pub(super) fn begin(&self, node: NodeId, number: u32, skew: Skew, peers: BTreeSet<NodeId>) {
         let (store, links, news) = (self.store(node), self.links.clone(), self.news.clone());
         let sky = self.air.over(node, &self.keys, self.began, self.hints);
         let setup = Setup {
@@ -78,10 +80,12 @@ impl<P: Subject> Lives<P> {
                 Ok(link) => link,
                 Err(error) => return tell(life, Event::Unequipped(error.to_string())),
             };
-            let weather = match Weather::new(link, sky, Cuts::default()) {
+            let mut weather = match Weather::new(link, sky, Cuts::default()) {
                 Ok(weather) => weather,
                 Err(error) => return tell(life, Event::Unequipped(error.to_string())),
             };
+            // Whoever cannot be reached then may never be.
+            let _ = tokio::time::timeout(MEETING, weather.meet(peers)).await;
             let handle = host::start(setup, weather, opened, Watcher::new(node, life, watcher_news));
             tell(life, Event::Begun(handle.clone(), faults));
             let end = handle.ended().await;
@@ -89,6 +93,9 @@ impl<P: Subject> Lives<P> {
         });
     }
 }
+
+/// How long a node tries to reach the others before it begins to live.
+const MEETING: Span = Span::from_secs(1);
 
 /// A law as a table of values, each as likely.
 pub(super) fn table(law: Option<&Law>) -> Vec<Span> {

@@ -1,4 +1,4 @@
-//! The links of a run: sockets on this machine's loopback.
+//! The links of a run: TLS over sockets on this machine's loopback, with keys made for the run.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,13 +7,15 @@ use std::time::Duration as Span;
 
 use seedbed_core::contract::{Life, NodeId};
 use seedbed_transport::Knobs;
-use seedbed_transport::link::tcp::Tcp;
+use seedbed_transport::identity::{Member, Roster, SecretKey};
+use seedbed_transport::link::tls::Tls;
 use seedbed_transport::link::{Config, StreamLink};
 use tokio::net::TcpListener;
 
-/// Where each node listens, in all of its lives.
+/// Where each node listens and what it proves itself with, in all of its lives.
 pub(super) struct Links {
-    addresses: Vec<SocketAddr>,
+    nodes: Vec<(SocketAddr, SecretKey)>,
+    members: Vec<Member>,
 }
 
 /// A port that the last life has just let go of may be taken for a moment.
@@ -27,8 +29,15 @@ impl Links {
         for _ in 0..nodes {
             listeners.push(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?);
         }
-        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
-        Ok(Self { addresses })
+        let nodes = listeners
+            .iter()
+            .map(|listener| Ok((listener.local_addr()?, SecretKey::generate()?)))
+            .collect::<io::Result<Vec<_>>>()?;
+        let member = |(id, (address, key)): (u32, &(SocketAddr, SecretKey))| {
+            Member::new(NodeId(id), address.to_string(), true, key.public())
+        };
+        let members = (0..).zip(&nodes).map(member).collect();
+        Ok(Self { nodes, members })
     }
 
     /// The link of one life of a node.
@@ -41,9 +50,11 @@ impl Links {
             version: 1,
             knobs: knobs.clone(),
         };
-        let address = self.addresses.get(me.0 as usize).ok_or(io::ErrorKind::NotFound)?;
-        let link = StreamLink::start(config, Tcp::new(bind(*address).await?), Arc::new(()));
-        for (peer, address) in (0..).map(NodeId).zip(&self.addresses) {
+        let (address, key) = self.nodes.get(me.0 as usize).ok_or(io::ErrorKind::NotFound)?;
+        let roster = Roster::new(self.members.iter().cloned()).map_err(io::Error::other)?;
+        let tls = Tls::new(bind(*address).await?, key.clone(), roster).map_err(io::Error::other)?;
+        let link = StreamLink::start(config, tls, Arc::new(()));
+        for (peer, (address, _)) in (0..).map(NodeId).zip(&self.nodes) {
             if peer != me {
                 link.peers().insert(peer, Some(address.to_string()));
             }

@@ -6,6 +6,7 @@
 //! faults, and lets clients act, each when it is due.
 
 mod air;
+mod calibrate;
 mod cluster;
 mod conduct;
 mod ground;
@@ -14,6 +15,7 @@ mod links;
 mod refuse;
 mod watcher;
 
+pub use calibrate::{Measured, calibrate};
 pub use ground::Scratch;
 
 pub(crate) use conduct::run;

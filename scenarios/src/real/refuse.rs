@@ -2,13 +2,16 @@
 
 use seedbed_core::settings::{Node, Problem, Problems, Span, Value};
 
+use crate::run::Registry;
 use crate::scenario::{Scenario, Ties, What};
 
 /// More nodes than this would share a machine's cores so finely that its scheduler decides what is measured.
 pub(crate) const NODES_MAX: u32 = 64;
 
+const MEASURED: &str = "leave it out: it describes a machine to the simulator, and here there is one";
+
 /// All that this scenario asks and the real engine cannot do. `root` is what it was read from.
-pub(crate) fn refuse(scenario: &Scenario, root: &Node) -> Result<(), Problems> {
+pub(crate) fn refuse(scenario: &Scenario, root: &Node, registry: &Registry) -> Result<(), Problems> {
     let mut problems = Problems::default();
     let mut cannot = |path: &[&str], why: &str, help: &str| {
         let problem = Problem::new(place(root, path), format!("the real engine {why}"));
@@ -26,9 +29,19 @@ pub(crate) fn refuse(scenario: &Scenario, root: &Node) -> Result<(), Problems> {
         let help = "a step takes the time that it takes on this machine";
         cannot(&["cpu", "step"], "cannot make a step slower", help);
     }
+    if scenario.clocks.slack.is_some() {
+        cannot(&["clocks", "slack"], "cannot choose how late timers run out", MEASURED);
+    }
+    if scenario.network.overhead.is_some() {
+        cannot(&["network", "overhead"], "cannot choose what this machine adds to a message", MEASURED);
+    }
     if scenario.disk.blocking {
         let help = "its host takes inputs while the disk works";
         cannot(&["disk", "blocking"], "cannot let a node wait for its disk", help);
+    }
+    let entry = registry.find(&scenario.protocol);
+    if let Some((key, why)) = entry.and_then(|entry| entry.unreal(scenario)) {
+        cannot(&["workload", "command", key], "carries real bytes only", &why);
     }
     for (index, fault) in scenario.fault.iter().enumerate() {
         if matches!(fault.what, What::DiskRot { .. }) {

@@ -165,7 +165,7 @@ impl Experiment {
             let scenario = document.read::<Scenario>()?;
             #[cfg(feature = "real")]
             if request.engine == Engine::Real {
-                crate::real::refuse(&scenario, document.root())
+                crate::real::refuse(&scenario, document.root(), registry)
                     .map_err(|problems| document.report(problems))?;
             }
             make(scenario, point, registry, &files, &mut columns)

@@ -111,6 +111,7 @@ impl Builder<'_> {
             clocks: Clocks {
                 skew: self.law(clocks.skew.as_ref()),
                 drift_ppb: u64::from(clocks.drift_ppm) * 1000,
+                slack: self.law(clocks.slack.as_ref()),
             },
             step_cost: self.law(scenario.cpu.step.as_ref()),
             start: self.law(scenario.cluster.start.as_ref()),
@@ -153,6 +154,9 @@ impl Builder<'_> {
                     network = network.with_exceptions(ends, link);
                 }
             }
+        }
+        if let Some(overhead) = self.law(spec.overhead.as_ref()) {
+            network = network.with_overhead(overhead);
         }
         (Some(network), regions)
     }

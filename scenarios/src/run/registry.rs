@@ -96,6 +96,8 @@ pub trait Entry: Send + Sync {
     fn caveats(&self) -> &'static [&'static str];
     /// What its nodes can be.
     fn roles(&self) -> &'static [&'static str];
+    /// What of its commands needs a simulation: the key that asks for it, and why.
+    fn unreal(&self, scenario: &Scenario) -> Option<(&'static str, String)>;
     /// Makes a scenario ready to run with any seed.
     ///
     /// # Errors
@@ -144,6 +146,12 @@ impl<P: Subject> Entry for Registered<P> {
     }
     fn roles(&self) -> &'static [&'static str] {
         P::roles()
+    }
+    fn unreal(&self, scenario: &Scenario) -> Option<(&'static str, String)> {
+        let workload = scenario.workload.as_ref()?;
+        // What cannot be read is told elsewhere.
+        let read = |node: &Node| P::Load::read(node, &mut Problems::default());
+        P::unreal(&workload.command.as_ref().map_or_else(|| Some(P::Load::default()), read)?)
     }
     fn prepare(
         &self,

@@ -173,6 +173,8 @@ settings! {
         pub skew: Option<Spanned<Spec>> = None;
         /// How much faster or slower each clock may run, in parts per million.
         pub drift_ppm: u32 = 0, in 0..=100_000;
+        /// How much later than set a timer runs out, such as `seedbed calibrate` measures it.
+        pub slack: Option<Spanned<Spec>> = None;
     }
 }
 

@@ -34,6 +34,8 @@ settings! {
         pub bandwidth: Option<Rate> = None, in Rate(1)..=Rate::MAX;
         /// How much may wait for the bandwidth of a link.
         pub queue: Bytes = Bytes(16 << 20);
+        /// What the machines add to every message, such as `seedbed calibrate` measures it.
+        pub overhead: Option<Spanned<Spec>> = None;
         /// Messages of one lane keep their order on a link, as over a connection.
         pub ordered: bool = false;
         /// Nodes are told of others that stop or start, after this time.

@@ -27,6 +27,7 @@ pub struct Network {
     regions: Option<Arc<Regions>>,
     exceptions: Arc<BTreeMap<(NodeId, NodeId), u32>>,
     is_simple: bool,
+    overhead: Option<Arc<Law>>,
     disturbances: Disturbances,
     states: BTreeMap<(NodeId, NodeId), LinkState>,
 }
@@ -60,6 +61,7 @@ impl Network {
             links: Arc::new([link]),
             regions: None,
             exceptions: Arc::default(),
+            overhead: None,
             disturbances: Disturbances::default(),
             states: BTreeMap::new(),
         }
@@ -80,9 +82,17 @@ impl Network {
             links: links.into(),
             regions: Some(Arc::new(Regions { names, of, table })),
             exceptions: Arc::default(),
+            overhead: None,
             disturbances: Disturbances::default(),
             states: BTreeMap::new(),
         }
+    }
+
+    /// Lets every message take longer, over whichever link: what machines need to send it and to wake its receiver.
+    #[must_use]
+    pub fn with_overhead(mut self, overhead: Law) -> Self {
+        self.overhead = Some(Arc::new(overhead));
+        self
     }
 
     /// Gives one directed link other properties.
@@ -157,7 +167,7 @@ impl Network {
     /// Whether no link does more than that, and nothing disturbs any.
     #[inline(always)]
     pub(crate) fn is_smooth(&self) -> bool {
-        self.is_simple && self.disturbances.is_empty()
+        self.is_simple && self.overhead.is_none() && self.disturbances.is_empty()
     }
 
     /// What becomes of a message whose first draw is `draw`. What a node sends to itself takes no link: nothing can
@@ -169,7 +179,11 @@ impl Network {
         if passage.from == passage.to {
             return Ok(Fate { delay: LOOPBACK, is_damaged: false, again: None });
         }
-        let extra = self.disturbances.pass(roll, draw, passage.from, passage.to)?;
+        let mut extra = self.disturbances.pass(roll, draw, passage.from, passage.to)?;
+        if let Some(overhead) = &self.overhead {
+            // Links draw on from `draw` itself.
+            extra = extra.saturating_add(overhead.draw(roll.next(!draw)));
+        }
         let index = self.link_index(passage.from, passage.to);
         let link = &self.links[index];
         if link.has_state() {

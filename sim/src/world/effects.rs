@@ -27,6 +27,7 @@ impl<P: Protocol> World<P> {
     #[inline(always)]
     pub(super) fn carry_out(&mut self, node: NodeId, step: u64, watch: &mut impl Watch<P>) {
         let mut ordinal = step << SENDS_BITS;
+        let mut timers_set = 0;
         let mut log = self.log(node);
         while let Some(effect) = self.effects.pop_front() {
             match effect {
@@ -39,7 +40,11 @@ impl<P: Protocol> World<P> {
                     ordinal += 1;
                 }
                 Effect::SetTimer { timer, after } => {
-                    let deadline = self.now.saturating_add(self.world_time(node, after));
+                    let mut deadline = self.now.saturating_add(self.world_time(node, after));
+                    if self.modes.timers_are_late {
+                        deadline = deadline.saturating_add(self.lateness(node, step, timers_set));
+                        timers_set += 1;
+                    }
                     if let Some(index) = self.slot(node).timers.set(timer, deadline) {
                         self.push(deadline.min(u64::MAX - 1), node, NOBODY, Body::Timer { index });
                     }
@@ -73,6 +78,12 @@ impl<P: Protocol> World<P> {
         if log != Log::Durable {
             self.begin_sync(node);
         }
+    }
+
+    #[cold]
+    fn lateness(&self, node: NodeId, step: u64, nth: u64) -> u64 {
+        let life = self.slots[node.0 as usize].life;
+        self.setup.clocks.lateness(&self.keys, node, life, step, nth)
     }
 
     #[inline(always)]

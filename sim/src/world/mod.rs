@@ -128,6 +128,7 @@ struct Modes {
     is_wire: bool,
     is_audit: bool,
     shuffles_ties: bool,
+    timers_are_late: bool,
 }
 
 /// Counters beside the network's.
@@ -161,6 +162,7 @@ impl<P: Protocol> World<P> {
             is_wire: setup.is_wire,
             is_audit: setup.is_audit,
             shuffles_ties: setup.shuffles_ties,
+            timers_are_late: setup.clocks.slack.is_some(),
         };
         let slot = |node| Slot {
             state: P::boot(&config, NodeId(node)),

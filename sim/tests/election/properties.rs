@@ -112,7 +112,7 @@ fn world(latency: Range<u64>, unreliable: u64) -> impl Strategy<Value = Setup> {
             seed,
             network: Network::uniform(link),
             disk: DiskModel { sync: sync.map(|sync| uniform(0, sync)), is_blocking, ..DiskModel::default() },
-            clocks: Clocks { skew: None, drift_ppb: u64::from(DRIFT_PPM) * 1_000 },
+            clocks: Clocks { drift_ppb: u64::from(DRIFT_PPM) * 1_000, ..Clocks::default() },
             is_wire,
             shuffles_ties,
             ..Setup::default()
@@ -191,7 +191,7 @@ proptest! {
             drift_ppm: 100_000,
             ..raft::Parameters::default()
         };
-        let clocks = Clocks { skew: None, drift_ppb: 100_000_000 };
+        let clocks = Clocks { drift_ppb: 100_000_000, ..Clocks::default() };
         let findings = run::<Raft>(&parameters, Setup { clocks, ..setup(3, seed) }, faults).finish();
         prop_assert_eq!(findings.violated, BTreeMap::new(), "{:?}", findings.violations);
     }

@@ -100,7 +100,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
             is_blocking: false,
             sync_error: share(0.002),
         },
-        clocks: Clocks { skew: Some(constant(500)), drift_ppb: 200_000 },
+        clocks: Clocks { skew: Some(constant(500)), drift_ppb: 200_000, slack: None },
         step_cost: Some(uniform(10, 300)),
         start: Some(uniform(0, 10_000)),
         hints: Some(ms(50)),

@@ -147,7 +147,7 @@ fn a_jump_moves_the_wall_clock_and_nothing_else() {
 
 #[test]
 fn skew_and_drift_are_drawn_for_each_node_within_their_bounds() {
-    let clocks = Clocks { skew: Some(constant(250)), drift_ppb: 1_000_000 };
+    let clocks = Clocks { skew: Some(constant(250)), drift_ppb: 1_000_000, slack: None };
     let (mut world, mut log) = begin(Setup { clocks, ..plain(40) }, |_, input, cx| {
         if matches!(input, Input::Command { .. }) {
             cx.notify(cx.now.0);
@@ -188,4 +188,20 @@ fn healing_brings_clocks_back_to_the_true_rate() {
     // After 10.001 s the clock has shown 11.0011 s; the 8.9989 s that are left of the timer pass at the true rate.
     let times: Vec<u64> = log.notices(0).iter().map(|(at, _)| *at).collect();
     assert_eq!(times, [10_000 * MS, 11_001 * MS, 18_999_900_000]);
+}
+
+#[test]
+fn timers_run_out_late_by_their_slack() {
+    let clocks = Clocks { slack: Some(constant(3)), ..Clocks::default() };
+    let setup = Setup { clocks, ..plain(1) };
+    let (_, log) = run(setup, Vec::new(), at(500), |_, input, cx| match input {
+        Input::Start { .. } => cx.set(0, Duration::from_millis(20)),
+        Input::Timer { .. } => {
+            cx.notify(0);
+            cx.set(0, Duration::from_millis(20));
+        }
+        _ => {}
+    });
+    let times: Vec<u64> = log.notices(0).iter().map(|(at, _)| at / MS).collect();
+    assert_eq!(times[..3], [23, 46, 69]);
 }

@@ -351,3 +351,20 @@ fn every_message_is_accounted_for() {
     assert_eq!(seen(|seen| matches!(seen, Seen::Delivered { .. })), all.delivered);
     assert_eq!(log.drops().len() as u64, ends[1..].iter().sum::<u64>());
 }
+
+#[test]
+fn overhead_is_added_to_every_message_and_moves_no_other_draw() {
+    let link = || Link { loss: share(0.1), duplicate: share(0.1), ..Link::new(uniform(1, 9)) };
+    let network = Network::uniform(link());
+    let setup = |network| Setup { network, ..joined(2, 5, link()) };
+    let arrivals =
+        |network| run(setup(network), Vec::new(), at(60_000), every_microsecond(500)).1.delivered(1);
+    let sorted = |mut all: Vec<(u64, u64)>| {
+        all.sort_unstable_by_key(|&(at, number)| (number, at));
+        all
+    };
+    let (plain, late) =
+        (sorted(arrivals(network.clone())), sorted(arrivals(network.with_overhead(constant(2)))));
+    let later: Vec<_> = plain.iter().map(|&(at, number)| (at + 2 * MS, number)).collect();
+    assert_eq!(late, later);
+}

@@ -1,5 +1,6 @@
 //! What the tests of links stand on: links over each carrier, and frames to send.
 
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use seedbed_transport::identity::{Member, Roster, SecretKey};
 use seedbed_transport::link::memory::Net;
 use seedbed_transport::link::tcp::Tcp;
 use seedbed_transport::link::tls::Tls;
+use seedbed_transport::link::weather::{self, Cuts, Weather};
 use seedbed_transport::link::{Config, Event, Frames, Incoming, Link, Refused, StreamLink};
 use tokio::net::TcpListener;
 
@@ -20,15 +22,66 @@ pub(crate) enum Ground {
     Memory(Net),
     Tcp,
     Tls,
+    /// In memory, under a sky that leaves everything as it is.
+    Calm(Net),
 }
 
 /// A link, where it listens, and what it has told.
 pub(crate) struct Node {
-    pub(crate) link: StreamLink,
+    pub(crate) link: AnyLink,
     pub(crate) address: String,
     /// Whom it trusts, over TLS.
     pub(crate) roster: Roster,
     pub(crate) told: Arc<Mutex<Vec<Event>>>,
+}
+
+/// A link as it is, or under a calm sky.
+pub(crate) enum AnyLink {
+    Plain(StreamLink),
+    Calm(Box<Weather<StreamLink>>),
+}
+
+impl Deref for AnyLink {
+    type Target = StreamLink;
+    fn deref(&self) -> &StreamLink {
+        match self {
+            Self::Plain(link) => link,
+            Self::Calm(weather) => weather.link(),
+        }
+    }
+}
+
+impl Link for AnyLink {
+    fn send(&mut self, to: NodeId, lane: Lane, write: &mut dyn FnMut(&mut Vec<u8>)) -> Result<(), Refused> {
+        match self {
+            Self::Plain(link) => link.send(to, lane, write),
+            Self::Calm(weather) => weather.send(to, lane, write),
+        }
+    }
+    fn flush(&mut self) {
+        match self {
+            Self::Plain(link) => link.flush(),
+            Self::Calm(weather) => weather.flush(),
+        }
+    }
+    async fn receive(&mut self) -> Option<Incoming> {
+        match self {
+            Self::Plain(link) => link.receive().await,
+            Self::Calm(weather) => weather.receive().await,
+        }
+    }
+    fn hang_up(&mut self, peer: NodeId) {
+        match self {
+            Self::Plain(link) => link.hang_up(peer),
+            Self::Calm(weather) => weather.hang_up(peer),
+        }
+    }
+    async fn close(self) {
+        match self {
+            Self::Plain(link) => link.close().await,
+            Self::Calm(weather) => weather.close().await,
+        }
+    }
 }
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -64,7 +117,7 @@ impl Ground {
         let roster = Roster::new((0..4).map(member)).unwrap();
         let events = Arc::new(move |event| telling.lock().unwrap().push(event));
         let (link, address) = match self {
-            Self::Memory(net) => {
+            Self::Memory(net) | Self::Calm(net) => {
                 let address = config.me.to_string();
                 (net.join(config, [], events), address)
             }
@@ -79,6 +132,12 @@ impl Ground {
                 let address = listener.local_addr().unwrap().to_string();
                 (StreamLink::start(config, Tcp::new(listener), events), address)
             }
+        };
+        let link = match self {
+            Self::Calm(_) => {
+                AnyLink::Calm(Box::new(Weather::new(link, weather::Calm, Cuts::default()).unwrap()))
+            }
+            _ => AnyLink::Plain(link),
         };
         Node { link, address, roster, told }
     }

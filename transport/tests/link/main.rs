@@ -24,6 +24,9 @@ macro_rules! on_every_carrier {
         mod tls {
             $(#[tokio::test] async fn $test() { super::$test(super::Ground::Tls).await })*
         }
+        mod calm {
+            $(#[tokio::test] async fn $test() { super::$test(super::Ground::Calm(super::Net::default())).await })*
+        }
     };
 }
 

@@ -9,6 +9,7 @@ mod held;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -102,6 +103,28 @@ impl<L: Link, S: Sky> Weather<L, S> {
     pub fn new(link: L, sky: S, cuts: Cuts) -> io::Result<Self> {
         let alarm = if sky.is_calm() { None } else { Some(Alarm::new()?) };
         Ok(Self { link, sky, cuts, held: Held::default(), alarm, is_closed: false })
+    }
+
+    /// The link itself.
+    pub const fn link(&self) -> &L {
+        &self.link
+    }
+
+    /// Waits until all of these peers can be reached. What comes meanwhile is received afterwards.
+    pub async fn meet(&mut self, mut peers: BTreeSet<NodeId>) {
+        while !peers.is_empty() && !self.is_closed && self.held.has_room() {
+            match self.link.receive().await {
+                None => self.is_closed = true,
+                Some(incoming) => {
+                    match incoming {
+                        Incoming::Up(peer) => drop(peers.remove(&peer)),
+                        Incoming::Down(peer) => drop(peers.insert(peer)),
+                        Incoming::Frames(_) => {}
+                    }
+                    self.take(incoming, Instant::now());
+                }
+            }
+        }
     }
 
     /// What is due by now, if anything is, and may pass.

@@ -132,6 +132,28 @@ async fn a_cut_stops_what_is_sent_and_what_is_under_way() {
 }
 
 #[tokio::test]
+async fn what_comes_while_peers_meet_is_received_afterwards() {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let other = NodeId(2);
+    let all = [Incoming::Up(PEER), frames(framed(1, "early")), Incoming::Down(PEER), Incoming::Up(other)];
+    all.into_iter().chain([Incoming::Up(PEER), Incoming::Down(other)]).for_each(|incoming| {
+        sender.send(incoming).unwrap();
+    });
+    let mut weather = Weather::new(Pipe(receiver), Calm, Cuts::default()).unwrap();
+    weather.meet([PEER, other].into()).await;
+    let mut seen = Vec::new();
+    for _ in 0..6 {
+        seen.push(match weather.receive().await {
+            Some(Incoming::Up(peer)) => format!("{peer} up"),
+            Some(Incoming::Down(peer)) => format!("{peer} down"),
+            Some(Incoming::Frames(_)) => "frames".into(),
+            None => panic!("it is open"),
+        });
+    }
+    assert_eq!(seen, ["n1 up", "frames", "n1 down", "n2 up", "n1 up", "n2 down"]);
+}
+
+#[tokio::test]
 async fn bytes_that_are_no_frames_are_left_to_the_node() {
     for bytes in [vec![1, 2, 3], vec![0; 40], vec![0xff; 64], framed(9, "x")[..20].to_vec()] {
         let (sender, receiver) = mpsc::unbounded_channel();

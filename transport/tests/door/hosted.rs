@@ -11,7 +11,7 @@ use seedbed_transport::door::{About, Door, Hosted, Lanes, Settings, Token};
 use seedbed_transport::host::{self, Handle, Setup};
 use seedbed_transport::link::Config;
 use seedbed_transport::link::memory::Net;
-use seedbed_transport::link::weather::{Calm, Cuts, Weather};
+use seedbed_transport::link::weather::{Cuts, Weather};
 use seedbed_transport::store::memory::Memory;
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ async fn seat(node: NodeId, net: &Net) -> Seat {
     let peers = (0..NODES).map(NodeId).filter(|peer| *peer != node);
     let link = net.join(config, peers, Arc::new(lanes.clone()));
     let counters = Some(link.counters());
-    let link = Weather::new(link, Calm, cuts.clone());
+    let link = Weather::calm(link, cuts.clone());
     let config = Arc::new(Raft::config(&Parameters::default(), NODES).unwrap());
     let setup = Setup { members: Some(members()), ..Setup::<Raft>::new(node, config) };
     let handle = host::start(setup, link, opened, observer);

@@ -12,7 +12,7 @@ use seedbed_transport::identity::{Member, Roster, SecretKey};
 use seedbed_transport::link::memory::Net;
 use seedbed_transport::link::tcp::Tcp;
 use seedbed_transport::link::tls::Tls;
-use seedbed_transport::link::weather::{self, Cuts, Weather};
+use seedbed_transport::link::weather::{Cuts, Weather};
 use seedbed_transport::link::{Config, Event, Frames, Incoming, Link, Refused, StreamLink};
 use tokio::net::TcpListener;
 
@@ -134,9 +134,7 @@ impl Ground {
             }
         };
         let link = match self {
-            Self::Calm(_) => {
-                AnyLink::Calm(Box::new(Weather::new(link, weather::Calm, Cuts::default()).unwrap()))
-            }
+            Self::Calm(_) => AnyLink::Calm(Box::new(Weather::calm(link, Cuts::default()))),
             _ => AnyLink::Plain(link),
         };
         Node { link, address, roster, told }

@@ -95,13 +95,20 @@ pub struct Weather<L, S = Calm> {
     is_closed: bool,
 }
 
+impl<L: Link> Weather<L> {
+    /// A link that can be cut, and is disturbed by nothing else.
+    pub fn calm(link: L, cuts: Cuts) -> Self {
+        Self { link, sky: Calm, cuts, held: Held::default(), alarm: None, is_closed: false }
+    }
+}
+
 impl<L: Link, S: Sky> Weather<L, S> {
     /// A link, disturbed by what this sky decides, and by what is cut.
     ///
     /// # Errors
     /// If the system gives no thread for an alarm.
     pub fn new(link: L, sky: S, cuts: Cuts) -> io::Result<Self> {
-        let alarm = if sky.is_calm() { None } else { Some(Alarm::new()?) };
+        let alarm = Some(Alarm::new()?);
         Ok(Self { link, sky, cuts, held: Held::default(), alarm, is_closed: false })
     }
 

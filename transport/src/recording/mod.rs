@@ -9,6 +9,9 @@
 //! Integers are little-endian; length and checksum speak of what follows them. The first entry tells [`About`] the
 //! life. A step writes two: its input before it is handled, so that the last input before a crash is there, and the
 //! fingerprint of its effects. A torn or damaged entry is the end of a recording.
+//!
+//! Cheap enough to leave on: a step with a message of 64 bytes in and one out took 0.23 us of CPU without and 0.64 us with a
+//! recording, which grew by 92 bytes (`host_harness` in `benches/`).
 
 mod encode;
 mod entry;

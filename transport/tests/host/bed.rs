@@ -80,9 +80,15 @@ impl Wires {
         }
     }
 
-    /// Waits until a node hangs up, or goes.
+    /// Waits until a node hangs up, or goes; it says nothing more before.
     pub(crate) async fn gone(&mut self, node: NodeId) {
-        while !matches!(soon(self.inbox.recv()).await, Some(Incoming::Down(peer)) if peer == node) {}
+        loop {
+            match soon(self.inbox.recv()).await {
+                Some(Incoming::Down(peer)) if peer == node => return,
+                Some(Incoming::Frames(frames)) => panic!("{frames:?}"),
+                _ => {}
+            }
+        }
     }
 }
 

@@ -11,6 +11,8 @@ use seedbed_transport::host::{CommandError, Ended};
 use crate::bed::{Net, Shelf, soon};
 use crate::puppet::{Act, Lived, ME, Message, PEER, Seen, setup};
 
+/// How long commands wait that nobody answers, and that others must be answered in.
+const A_WHILE: Span = Span::from_millis(500);
 const HEADER: Header = Header { protocol: 0, life: Life(0), ordinal: 0 };
 
 #[tokio::test]
@@ -72,7 +74,7 @@ async fn a_panic_ends_the_life_with_its_words() {
 async fn a_paused_node_takes_nothing_in_and_a_resumed_one_all_that_waited() {
     let (net, shelf) = (Net::default(), Shelf::default());
     let mut with = setup();
-    with.knobs.command = Span::from_millis(100);
+    with.knobs.command = A_WHILE;
     let mut node = Lived::new(with, &net, &shelf);
     node.handle.pause();
     Lived::tell(&net, [Act::Set(1, Duration::ZERO), Act::SendNow(ME, 1)]);
@@ -232,7 +234,7 @@ async fn a_slow_disk_slows_its_node_down() {
     let (net, shelf) = (Net::default(), Shelf::default());
     let mut with = setup();
     with.knobs.unsynced_max = 1024;
-    with.knobs.command = Span::from_millis(100);
+    with.knobs.command = A_WHILE;
     let mut node = Lived::new(with, &net, &shelf);
     shelf.hold(true);
     for number in 0..1000 {
@@ -254,7 +256,7 @@ async fn a_slow_disk_slows_its_node_down() {
 async fn a_command_that_nobody_answers_times_out_and_is_forgotten() {
     let (net, shelf) = (Net::default(), Shelf::default());
     let mut with = setup();
-    with.knobs.command = Span::from_millis(20);
+    with.knobs.command = A_WHILE;
     let node = Lived::new(with, &net, &shelf);
     assert_eq!(node.handle.command(vec![]).await, Err(CommandError::TimedOut));
     assert_eq!(node.handle.command(vec![Act::ReplyNow(1)]).await, Ok(1));

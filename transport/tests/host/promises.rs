@@ -118,7 +118,7 @@ async fn a_full_disk_refuses_a_record_and_what_was_to_be_sent_after_it() {
     });
     assert_eq!(refused.await, 1);
     shelf.fill(false);
-    node.ask([Act::Persist(4), Act::Send(PEER, 4), Act::Reply(0)]).await;
+    Lived::tell(&net, [Act::Persist(4), Act::Send(PEER, 4)]);
     assert_eq!([hear(&mut peer).await, hear(&mut peer).await], [2, 4]);
     assert_eq!(shelf.records::<Puppet>(), [4]);
     assert_eq!(node.handle.counters().refused, 3);

@@ -19,6 +19,7 @@
 use bytes::Bytes;
 use postcard::ser_flavors::Flavor;
 
+use super::checksum::crc32c;
 use super::{Blob, BlobId, Life, Wire};
 
 /// The longest frame in bytes, its length field included: what claims more is refused before it is read.
@@ -167,7 +168,7 @@ fn finish(start: usize, covered: usize, out: &mut Vec<u8>) -> Result<(), FrameEr
         out.truncate(start);
         return Err(FrameError::Length(size));
     }
-    let checksum = crc32c::crc32c(&out[start + 8..covered]);
+    let checksum = crc32c(&out[start + 8..covered]);
     out[start..start + 4].copy_from_slice(&(size as u32 - 4).to_le_bytes());
     out[start + 4..start + 8].copy_from_slice(&checksum.to_le_bytes());
     Ok(())
@@ -304,7 +305,7 @@ pub fn open(bytes: &[u8]) -> Result<Sealed<'_>, FrameError> {
         KIND_BLOB => covered(body).map_err(|_| FrameError::Damaged)?,
         _ => body.len(),
     };
-    if crc32c::crc32c(&frame[8..HEADER_SIZE + covered]) != u32::from_le_bytes(field(frame, 4)?) {
+    if crc32c(&frame[8..HEADER_SIZE + covered]) != u32::from_le_bytes(field(frame, 4)?) {
         return Err(FrameError::Damaged);
     }
     let header = Header {

@@ -7,6 +7,7 @@
 //! streamed; faults are data; worlds are values.
 
 mod blob;
+mod checksum;
 mod context;
 mod dice;
 mod effect;

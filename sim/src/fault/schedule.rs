@@ -310,18 +310,23 @@ fn end_of(action: &Action) -> Option<Action> {
     }
 }
 
+/// Disturbs the links from some nodes to others, and those back: none of them twice.
 fn links(number: u64, from: &[NodeId], to: &[NodeId], both: bool, how: Disturbance) -> Vec<Action> {
-    let one = |number, from: &[NodeId], to: &[NodeId]| Action::Disturb {
-        number,
-        from: from.to_vec(),
-        to: to.to_vec(),
-        how,
-    };
-    let mut actions = vec![one(number, from, to)];
+    let mut ways = vec![(from.to_vec(), to.to_vec())];
     if both {
-        actions.push(one(number + 1, to, from));
+        let is_shared = |node: &NodeId| from.binary_search(node).is_ok() && to.binary_search(node).is_ok();
+        let (shared, only_to): (Vec<NodeId>, Vec<NodeId>) = to.iter().copied().partition(is_shared);
+        if how == Disturbance::Cut || shared.len() < 2 {
+            // What is cut twice is cut, and a single node has no link to itself.
+            ways.push((to.to_vec(), from.to_vec()));
+        } else {
+            // Between nodes on both sides, the way there is the way back.
+            let only_from = from.iter().copied().filter(|node| !is_shared(node)).collect();
+            ways.extend([(only_to, from.to_vec()), (shared, only_from)]);
+            ways.retain(|(from, to)| !from.is_empty() && !to.is_empty());
+        }
     }
-    actions
+    (number..).zip(ways).map(|(number, (from, to))| Action::Disturb { number, from, to, how }).collect()
 }
 
 /// Cuts each side off from all the others.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use seedbed_core::contract::{Duration, Input, Keys, NodeId, Time, View};
+use seedbed_core::contract::{Duration, Input, Keys, NodeId, Purpose, Time, View};
 use seedbed_sim::fault::{Action, Generator, Kind, Schedule, Selector, Timed, When};
 use seedbed_sim::law::Law;
 use seedbed_sim::network::{Disturbance, Link};
@@ -166,6 +166,39 @@ fn a_drawn_link_has_two_ends() {
         pairs.insert((from.clone(), to.clone()));
     }
     assert_eq!(pairs.len(), 20, "every pair of five nodes, and nothing else: {pairs:?}");
+}
+
+#[test]
+fn no_link_is_disturbed_twice_by_one_fault() {
+    let all = || (0..6).map(NodeId);
+    for (from, to) in
+        [("all", "all"), ("0", "all"), ("0+1", "2+3"), ("0+1+2", "1+2+3"), ("0+1", "all"), ("2", "2")]
+    {
+        let who = |text| {
+            of(text).resolve(&begin(plain(6), |_, _, _| {}).0, Keys::from_seed(1).roll(Purpose::Fault), 0)
+        };
+        let (sources, targets) = (who(from), who(to));
+        for both in [false, true] {
+            let kind = Kind::Links(of(from), of(to), both, Disturbance::Delay(ms(1)));
+            let struck = trace(plain(6), vec![once(kind, 1, None)], at(2));
+            for (one, other) in all().flat_map(|one| all().map(move |other| (one, other))) {
+                let concerns = |timed: &&Timed| match &timed.action {
+                    Action::Disturb { from, to, .. } => {
+                        one != other && from.contains(&one) && to.contains(&other)
+                    }
+                    action => panic!("{action}"),
+                };
+                let leads = |one, other| sources.contains(&one) && targets.contains(&other);
+                let is_meant = one != other && (leads(one, other) || both && leads(other, one));
+                let found = struck.iter().filter(concerns).count();
+                assert_eq!(
+                    found,
+                    usize::from(is_meant),
+                    "{one} to {other}: from {from} to {to}, both: {both}"
+                );
+            }
+        }
+    }
 }
 
 #[test]

@@ -142,6 +142,14 @@ fn eventually_is_looked_at_once_everything_is_healed() {
 }
 
 #[test]
+fn the_longest_run_goes_on_to_its_end() {
+    let text = "protocol = \"lamp\"\nrun = { duration = \"365d\", heal = \"365d\", ties = \"keyed\" }\n\
+                params.every = \"1d\"\n[workload]\nkind = \"constant\"\nevery = \"10d\"\n";
+    let numbers = outcome("longest", text).findings.numbers;
+    assert_eq!((numbers["commands"], numbers["answered"]), (72.0, 72.0));
+}
+
+#[test]
 fn every_command_is_answered_or_has_failed() {
     let clients = |more: &str| {
         let text = format!(

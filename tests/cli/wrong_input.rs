@@ -11,6 +11,10 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("protocol = \"raft\"\nrun = { duration = <<\"-5s\">> }", &["is negative", "expected a duration"]),
     ("protocol = \"raft\"\nrun = { duration = <<\"99999d\">> }", &["longer than 100 years", "expected"]),
     (
+        "protocol = \"raft\"\nrun = { duration = \"400d\", heal = <<\"400d\">> }",
+        &["`heal` and `duration` must not be longer than 730d together"],
+    ),
+    (
         "protocol = \"raft\"\nrun = { duration = <<\"50years\">> }",
         &["unknown unit `years`", "expected one of"],
     ),

@@ -37,6 +37,8 @@ const THERE: u64 = 1;
 const BACK: u64 = 2;
 const LOST_THERE: u64 = 3;
 const LOST_BACK: u64 = 4;
+/// Keeps the addresses at which targets are drawn apart from those of commands.
+const TARGET: u64 = 1 << 62;
 /// The shortest time for which a client thinks: one that asks at once, and is answered at once, would stop the world's
 /// clock. After a failure it is longer: nobody hammers at a door that is closed.
 const PAUSE: Duration = Duration::from_micros(1);
@@ -107,7 +109,7 @@ impl Clients {
         let Some(command) = P::command(load, id, &mut dice) else { return };
         self.sent += 1;
         self.next_arrival(&keys, now, id);
-        let targets = self.plan.to.resolve(stage, keys.roll(Purpose::Workload), id << 8);
+        let targets = self.plan.to.resolve(stage, keys.roll(Purpose::Workload), TARGET | id << 8);
         self.waiting.insert(id, Waiting { client, since: now });
         let Some(&target) = targets.first() else { return self.fail(&keys, id, now) };
         self.deadlines.insert((now + self.plan.timeout, id));

@@ -85,8 +85,20 @@ settings! {
         /// A run that comes to more events and faults than this is ended, and violates `bounded-run`.
         pub events_max: u64 = 1_000_000_000, in 1..=u64::MAX >> 1;
     }
+    verify = RunSpec::consistent;
 }
+/// Keyed ties leave 56 bits for the time, which last for 2.28 years.
 const DURATION_MAX: Duration = Duration::from_secs(2 * 365 * 86_400);
+
+impl RunSpec {
+    fn consistent(&self) -> Result<(), (&'static str, String)> {
+        if self.duration + self.heal > DURATION_MAX {
+            let message = format!("and `duration` must not be longer than {DURATION_MAX} together");
+            return Err(("heal", message));
+        }
+        Ok(())
+    }
+}
 
 choice! {
     /// The order of simultaneous events.

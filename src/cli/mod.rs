@@ -3,6 +3,7 @@
 #[cfg(feature = "real")]
 mod ask;
 mod check;
+mod diff;
 #[cfg(feature = "real")]
 mod client;
 #[cfg(feature = "real")]
@@ -59,6 +60,7 @@ enum Command {
     Schema(schema::Schema),
     Check(check::Check),
     Report(report::Redraw),
+    Diff(diff::Diff),
     #[cfg(feature = "real")]
     Up(up::Up),
     #[cfg(feature = "real")]
@@ -103,6 +105,7 @@ impl Cli {
             Command::Schema(schema) => schema.execute(&self.registry),
             Command::Check(check) => check.execute(&self.registry),
             Command::Report(report) => report.execute(),
+            Command::Diff(diff) => diff.execute(),
             #[cfg(feature = "real")]
             Command::Up(up) => up.execute(&self.registry),
             #[cfg(feature = "real")]

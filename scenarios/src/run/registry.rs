@@ -11,6 +11,8 @@ use seedbed_transport::recording;
 
 use super::execute::{Prepared, Ready};
 use super::prepare::prepare;
+#[cfg(feature = "real")]
+use crate::deploy::{Hosted, NodePlan};
 use crate::scenario::Scenario;
 
 /// The protocols that scenarios can name. One registration makes a protocol known to every driver.
@@ -118,6 +120,17 @@ pub trait Entry: Send + Sync {
         dir: &std::path::Path,
         node: seedbed_core::contract::NodeId,
     ) -> Result<Vec<recording::Replayed>, recording::RecordingError>;
+    /// Whether it can run with these parameters among so many nodes.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    fn accepts(&self, params: &Node, nodes: u32) -> Result<(), Problems>;
+    /// Makes one node ready to run as a process of its own.
+    ///
+    /// # Errors
+    /// What is wrong with its parameters.
+    #[cfg(feature = "real")]
+    fn host(&self, params: &Node, nodes: u32, plan: &NodePlan) -> Result<Hosted, Problems>;
 }
 
 struct Registered<P>(PhantomData<fn() -> P>);
@@ -185,6 +198,28 @@ impl<P: Subject> Entry for Registered<P> {
         node: seedbed_core::contract::NodeId,
     ) -> Result<Vec<recording::Replayed>, recording::RecordingError> {
         recording::replay::<P>(dir, node, configured::<P>)
+    }
+    fn accepts(&self, params: &Node, nodes: u32) -> Result<(), Problems> {
+        config::<P>(params, nodes).map(drop)
+    }
+    #[cfg(feature = "real")]
+    fn host(&self, params: &Node, nodes: u32, plan: &NodePlan) -> Result<Hosted, Problems> {
+        let (config, settings) = config::<P>(params, nodes)?;
+        let about = recording::About {
+            protocol: plan.file.protocol.value.clone(),
+            nodes,
+            params: written(&settings),
+        };
+        Ok(Hosted::new::<P>(config, about, plan))
+    }
+}
+
+/// The configuration of a system, and the parameters that it follows from.
+fn config<P: Subject>(params: &Node, nodes: u32) -> Result<(P::Config, P::Settings), Problems> {
+    let settings: P::Settings = seedbed_core::settings::read(params)?;
+    match P::config(&settings, nodes) {
+        Ok(config) => Ok((config, settings)),
+        Err(message) => Err(Problem::new(params.span, message).into()),
     }
 }
 

@@ -90,7 +90,9 @@ impl Bed {
     /// The command, not started yet.
     pub(crate) fn command<S: AsRef<str>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_seedbed"));
-        arguments.into_iter().for_each(|argument| drop(command.arg(argument.as_ref())));
+        for argument in arguments {
+            command.arg(argument.as_ref());
+        }
         command.current_dir(&self.folder).stdin(Stdio::null()).env("NO_COLOR", "1");
         command
     }

@@ -19,7 +19,7 @@
 use bytes::Bytes;
 use postcard::ser_flavors::Flavor;
 
-use super::checksum::crc32c;
+use crc32c::crc32c;
 use super::{Blob, BlobId, Life, Wire};
 
 /// The longest frame in bytes, its length field included: what claims more is refused before it is read.

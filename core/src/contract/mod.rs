@@ -7,7 +7,6 @@
 //! streamed; faults are data; worlds are values.
 
 mod blob;
-mod checksum;
 mod context;
 mod dice;
 mod effect;

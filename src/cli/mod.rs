@@ -5,9 +5,9 @@ mod ask;
 #[cfg(feature = "real")]
 mod calibrate;
 mod check;
-mod diff;
 #[cfg(feature = "real")]
 mod client;
+mod diff;
 #[cfg(feature = "real")]
 mod down;
 #[cfg(feature = "real")]

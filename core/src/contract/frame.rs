@@ -19,8 +19,8 @@
 use bytes::Bytes;
 use postcard::ser_flavors::Flavor;
 
-use crc32c::crc32c;
 use super::{Blob, BlobId, Life, Wire};
+use crc32c::crc32c;
 
 /// The longest frame in bytes, its length field included: what claims more is refused before it is read.
 pub const FRAME_MAX: usize = 16 << 20;

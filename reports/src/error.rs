@@ -23,6 +23,9 @@ pub enum Error {
         /// What was expected and what was found.
         problem: String,
     },
+    /// Two folders have nothing that can be compared.
+    #[error("nothing to compare: {0}")]
+    Apart(String),
     /// A chart or page could not be drawn although its data are sound.
     #[error("{what}: {problem}")]
     Draw {

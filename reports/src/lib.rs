@@ -6,6 +6,7 @@
 //! protocols, and depends on no other crate of the project.
 
 mod chart;
+mod compare;
 mod data;
 mod error;
 mod figures;
@@ -20,6 +21,7 @@ mod summary;
 mod tables;
 mod terminal;
 
+pub use compare::{Comparison, Row as Compared, compare};
 pub use error::{Error, Result};
 pub use folder::{Experiment, sample_columns, sample_values};
 pub use quantity::{Dimension, Quantity, natural_order};

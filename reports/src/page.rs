@@ -22,21 +22,20 @@ pub(crate) fn page(
     grids: &[Grid],
     drawings: &[String],
 ) -> Result<String> {
-    let mut pages = Environment::new();
-    pages.set_auto_escape_callback(|_| AutoEscape::Html);
-    pages.set_trim_blocks(true);
-    pages.set_lstrip_blocks(true);
-    let template = pages.template_from_str(include_str!("page.html"));
+    let pages = pages();
+    let template = pages.template_from_str(concat!(include_str!("macros.html"), include_str!("page.html")));
     let of = |section| {
         experiment.about.iter().filter(move |row: &&About| row.section == section).collect::<Vec<_>>()
     };
     let head =
         |key: &str| of(Section::Head).into_iter().find(|row| row.key == key).map_or("", |row| &row.value);
     let facts = of(Section::Head).into_iter().filter(|row| row.key != "title" && row.key != "question");
-    let mut grids = grids.iter().map(|grid| Shown { numeric: numeric(grid), grid });
+    let mut grids = grids.iter().map(Shown::new);
     let violations = told(&experiment.violations);
+    let details = details(experiment, summary);
     let page = template.and_then(|template| {
         template.render(context! {
+            style => STYLE,
             title => if head("title").is_empty() { "Experiment" } else { head("title") },
             question => head("question"),
             verdict => verdict(experiment),
@@ -48,7 +47,7 @@ pub(crate) fn page(
             charts => charts(experiment, drawings),
             violations => violations.iter().map(|violation| seen(violation)).collect::<Vec<_>>(),
             violations_more => experiment.violations.len() - violations.len(),
-            details => { let grid = details(experiment, summary); context! { numeric => numeric(&grid), grid => grid } },
+            details => Shown::new(&details),
             notes => of(Section::Note),
             reproduce => of(Section::Reproduce),
             columns => experiment.columns,
@@ -57,10 +56,29 @@ pub(crate) fn page(
     page.map_err(|error| Error::draw("report.html", error))
 }
 
+/// How all pages look.
+pub(crate) const STYLE: &str = include_str!("style.css");
+
+/// What all pages are made with.
+pub(crate) fn pages() -> Environment<'static> {
+    let mut pages = Environment::new();
+    pages.set_auto_escape_callback(|_| AutoEscape::Html);
+    pages.set_trim_blocks(true);
+    pages.set_lstrip_blocks(true);
+    pages
+}
+
+/// A table as pages take it.
 #[derive(Serialize)]
-struct Shown<'g> {
+pub(crate) struct Shown<'g> {
     grid: &'g Grid,
     numeric: Vec<bool>,
+}
+
+impl<'g> Shown<'g> {
+    pub(crate) fn new(grid: &'g Grid) -> Shown<'g> {
+        Shown { numeric: numeric(grid), grid }
+    }
 }
 
 fn numeric(grid: &Grid) -> Vec<bool> {

@@ -50,8 +50,7 @@ impl Folder {
     /// Writes `run.json`: what differs when a run is repeated.
     pub(super) fn note_run(&self, experiment: &Experiment, jobs: usize, ran: Duration) -> Result<()> {
         let runs = experiment.points.len() as u64 * (experiment.seeds.end - experiment.seeds.start);
-        let note = json!({
-            "began": humantime::format_rfc3339_seconds(self.began).to_string(),
+        self.note(json!({
             "seconds": ran.as_secs_f64(),
             "runs": runs,
             "runs_per_second": runs as f64 / ran.as_secs_f64().max(1e-9),
@@ -66,7 +65,12 @@ impl Folder {
             "build": if cfg!(debug_assertions) { "debug" } else { "release" },
             "version": env!("CARGO_PKG_VERSION"),
             "model": seedbed_sim::MODEL_VERSION,
-        });
+        }))
+    }
+
+    /// Writes `run.json` with the time at which this began.
+    pub(super) fn note(&self, mut note: serde_json::Value) -> Result<()> {
+        note["began"] = humantime::format_rfc3339_seconds(self.began).to_string().into();
         let path = self.path.join(NOTE);
         std::fs::write(&path, format!("{note:#}\n"))
             .with_context(|| format!("cannot write {}", path.display()))

@@ -5,6 +5,7 @@ mod ask;
 #[cfg(feature = "real")]
 mod calibrate;
 mod check;
+mod diff;
 #[cfg(feature = "real")]
 mod client;
 #[cfg(feature = "real")]
@@ -67,6 +68,7 @@ enum Command {
     Schema(schema::Schema),
     Check(check::Check),
     Report(report::Redraw),
+    Diff(diff::Diff),
     #[cfg(feature = "real")]
     Up(up::Up),
     #[cfg(feature = "real")]
@@ -119,6 +121,7 @@ impl Cli {
             Command::Schema(schema) => schema.execute(&self.registry),
             Command::Check(check) => check.execute(&self.registry),
             Command::Report(report) => report.execute(),
+            Command::Diff(diff) => diff.execute(),
             #[cfg(feature = "real")]
             Command::Up(up) => up.execute(&self.registry),
             #[cfg(feature = "real")]

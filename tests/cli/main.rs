@@ -2,6 +2,7 @@
 
 mod bed;
 mod catalogue;
+mod diff;
 #[cfg(feature = "real")]
 mod door;
 mod experiment;

@@ -9,6 +9,9 @@ const RESAMPLES: usize = 1000;
 const RESAMPLES_MIN: usize = 200;
 /// With more values than this budget allows for [`RESAMPLES`], fewer resamples are drawn.
 const VISITS_MAX: usize = 50_000_000;
+/// What the draws are addressed by; and those of a second sample, which must not follow the first's.
+pub(super) const KEY: u64 = 0x5eed_bed0_b007_57a9;
+pub(super) const OTHER_KEY: u64 = 0x0b5e_55ed_0ddb_a115;
 
 /// Intervals of the quantiles `ps` of `values`, ascending and tagged with their run, `0..runs`; `None` below
 /// two runs.
@@ -17,6 +20,18 @@ pub(super) fn quantile_intervals<const P: usize>(
     runs: usize,
     ps: [f64; P],
 ) -> Option<[Interval; P]> {
+    let found = resampled(values, runs, ps, KEY)?;
+    let intervals = found.into_iter().map(interval).collect::<Option<Vec<_>>>()?;
+    intervals.try_into().ok()
+}
+
+/// The quantiles `ps` of each resample, drawn under a key; `None` below two runs.
+pub(super) fn resampled<const P: usize>(
+    values: &[(f64, u32)],
+    runs: usize,
+    ps: [f64; P],
+    key: u64,
+) -> Option<[Vec<f64>; P]> {
     if runs < 2 || values.is_empty() {
         return None;
     }
@@ -26,20 +41,21 @@ pub(super) fn quantile_intervals<const P: usize>(
     for resample in 0..resamples as u64 {
         weights.fill(0);
         for draw in 0..runs as u64 {
-            weights[below(runs as u64, resample, draw)] += 1;
+            weights[below(key, runs as u64, resample, draw)] += 1;
         }
         let total = values.iter().map(|(_, run)| weights[*run as usize]).sum::<u64>();
         if total > 0 {
             weighted_quantiles(values, &weights, total, ps, &mut found);
         }
     }
+    Some(found)
+}
+
+/// The middle 95 % of what resamples gave.
+pub(super) fn interval(mut found: Vec<f64>) -> Option<Interval> {
     let tail = (1.0 - CONFIDENCE) / 2.0;
-    for quantiles in &mut found {
-        quantiles.sort_by(f64::total_cmp);
-    }
-    let ends = |of: &Vec<f64>| Some(Interval { low: quantile(of, tail)?, high: quantile(of, 1.0 - tail)? });
-    let intervals = found.iter().map(ends).collect::<Option<Vec<_>>>()?;
-    intervals.try_into().ok()
+    found.sort_by(f64::total_cmp);
+    Some(Interval { low: quantile(&found, tail)?, high: quantile(&found, 1.0 - tail)? })
 }
 
 /// The type 7 quantiles of the values, each repeated by its run's weight, in one pass; `ps` ascending.
@@ -74,9 +90,8 @@ fn weighted_quantiles<const P: usize>(
 
 /// A draw below `bound`, addressed by resample and ordinal: SplitMix64's finaliser of a counter (Steele, Lea
 /// and Flood, OOPSLA 2014), scaled by multiplication.
-fn below(bound: u64, resample: u64, draw: u64) -> usize {
-    const KEY: u64 = 0x5eed_bed0_b007_57a9;
-    let counter = KEY ^ (resample << 32) ^ draw;
+pub(super) fn below(key: u64, bound: u64, resample: u64, draw: u64) -> usize {
+    let counter = key ^ (resample << 32) ^ draw;
     let mut x = counter.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -113,7 +128,7 @@ mod tests {
     #[test]
     fn draws_are_even() {
         let mut counts = [0u32; 10];
-        (0..1000).for_each(|resample| (0..10).for_each(|draw| counts[below(10, resample, draw)] += 1));
+        (0..1000).for_each(|resample| (0..10).for_each(|draw| counts[below(KEY, 10, resample, draw)] += 1));
         assert!(counts.iter().all(|count| (900..1100).contains(count)), "{counts:?}");
     }
 
@@ -121,7 +136,7 @@ mod tests {
     fn the_interval_covers_as_often_as_it_says() {
         // 300 experiments of 40 uniform values each, median 0.5: about 95 % of the intervals contain it.
         let covered = (0..300u64).filter(|experiment| {
-            let draw = |i| below(1 << 30, 1 << 20 | experiment, i) as f64 / f64::from(1 << 30);
+            let draw = |i| below(KEY, 1 << 30, 1 << 20 | experiment, i) as f64 / f64::from(1 << 30);
             let mut values: Vec<f64> = (0..40).map(draw).collect();
             values.sort_by(f64::total_cmp);
             let [median] = quantile_intervals(&one_value_each(&values), 40, [0.5]).unwrap();

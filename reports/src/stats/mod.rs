@@ -4,10 +4,12 @@
 //! functions come from `libm`, so that every machine prints the same digits.
 
 mod bootstrap;
+mod contrast;
 mod pool;
 mod smirnov;
 mod student;
 
+pub use contrast::{Contrast, Estimate, contrast};
 pub use pool::Pool;
 pub use smirnov::{KolmogorovSmirnov, kolmogorov_smirnov};
 pub use student::student_quantile;

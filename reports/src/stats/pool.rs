@@ -72,6 +72,16 @@ impl Pool {
     pub fn quantile_intervals<const P: usize>(&self, ps: [f64; P]) -> Option<[Interval; P]> {
         bootstrap::quantile_intervals(&self.values, self.runs(), ps)
     }
+
+    /// The same values, each as if from a run of its own.
+    pub fn apart(&self) -> Pool {
+        Pool::new(self.ascending.iter().map(std::slice::from_ref))
+    }
+
+    /// The median of each resample, drawn under a key.
+    pub(super) fn medians(&self, key: u64) -> Option<Vec<f64>> {
+        bootstrap::resampled(&self.values, self.runs(), [0.5], key).map(|[medians]| medians)
+    }
 }
 
 #[cfg(test)]

@@ -64,6 +64,26 @@ mod tests {
     }
 
     #[test]
+    fn distances_and_probabilities_are_those_of_scipy() {
+        // SciPy 1.17.1, scipy.stats.ks_2samp of these values: the distance, and p with method="asymp" and "exact".
+        let values = |n: u64, step: u64, first: u64, scale: f64| -> Vec<f64> {
+            (0..n).map(|i| ((i * i * step + 7 * i + first) % 1009) as f64 * scale).collect()
+        };
+        for (n, m, scale, distance, asymptotic, exact) in [
+            (12, 9, 1.0, 0.166_666_666_666_666_66, 0.994_943_209_876_543_2, 0.994_121_049_229_408_5),
+            (20, 25, 1.25, 0.21, 0.644_329_545_822_814_9, 0.639_157_512_301_365_9),
+            (100, 80, 1.15, 0.185, 0.086_217_584_773_404_69, 0.084_435_896_871_525_3),
+            (50, 50, 1.5, 0.32, 0.008_904_481_644_166_906, 0.011_511_738_725_894_704),
+            (300, 200, 1.1, 0.136_666_666_666_666_66, 0.020_415_019_196_788_252, 0.021_091_805_157_267_017),
+        ] {
+            let found = kolmogorov_smirnov(&values(n, 3, 0, 1.0), &values(m, 5, 11, scale)).unwrap();
+            assert!((found.distance - distance).abs() < 1e-12, "{n}, {m}: {found:?}");
+            assert!((found.p_value / asymptotic - 1.0).abs() < 0.03, "{n}, {m}: {found:?}");
+            assert!((found.p_value - exact).abs() < 0.02, "{n}, {m}: {found:?}");
+        }
+    }
+
+    #[test]
     fn far_samples_are_told_apart_and_near_ones_are_not() {
         let near: Vec<f64> = (0..100).map(f64::from).collect();
         let interleaved: Vec<f64> = near.iter().map(|x| x + 0.5).collect();

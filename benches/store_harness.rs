@@ -1,7 +1,7 @@
 //! Durable records per second of the store beside what the disk does: `store_harness [DIR] [seconds]`.
 //!
-//! The variants take turns, a few rounds of each, so that what else the machine does strikes all of them; the table has
-//! the medians. What counts are the ratios to an ordinary file that grows.
+//! The variants take turns, many short rounds of each, so that what else the machine does strikes all of them. What counts
+//! is the ratio to an ordinary file that grows, measured in the same round; the table has medians over the rounds.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -16,7 +16,7 @@ use seedbed_transport::store::{Store, StoreError};
 /// A record with its frame, as long as a vote's is at most.
 const RECORD: [u8; 100] = [7; 100];
 const GROUP: usize = 64;
-const ROUNDS: u32 = 7;
+const ROUNDS: u32 = 41;
 const PREALLOCATED: u64 = 16 << 20;
 
 type Done = Result<(), Box<dyn std::error::Error>>;
@@ -32,7 +32,7 @@ struct Variant {
 fn main() -> Done {
     let mut args = std::env::args().skip(1);
     let dir = args.next().map_or_else(std::env::temp_dir, PathBuf::from);
-    let seconds: f64 = args.next().map_or(Ok(14.0), |text| text.parse())?;
+    let seconds: f64 = args.next().map_or(Ok(20.0), |text| text.parse())?;
     let dir = dir.join(format!("seedbed-store-harness-{}", std::process::id()));
     fs::create_dir_all(&dir)?;
     let done = measure(&dir, seconds);
@@ -59,11 +59,11 @@ fn measure(dir: &Path, seconds: f64) -> Done {
             variant.rates.push(records / start.elapsed().as_secs_f64());
         }
     }
-    let floor = median(&mut variants[0].rates);
+    let floor = variants[0].rates.clone();
     println!("| durable records of {} bytes | per second | ratio |\n|---|---|---|", RECORD.len());
-    for variant in &mut variants {
-        let rate = median(&mut variant.rates);
-        println!("| {} | {rate:.0} | {:.2} |", variant.name, rate / floor);
+    for Variant { name, rates, .. } in &variants {
+        let ratios = rates.iter().zip(&floor).map(|(rate, floor)| rate / floor);
+        println!("| {name} | {:.0} | {:.2} |", median(rates.clone()), median(ratios.collect()));
     }
     Ok(())
 }
@@ -109,7 +109,7 @@ fn store(path: &Path, group: usize) -> Result<impl FnMut() -> Done + use<>, Stor
     })
 }
 
-fn median(rates: &mut [f64]) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates[rates.len() / 2]
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use seedbed_scenarios::deploy::NodePlan;
+use seedbed_scenarios::deploy::{NodePlan, ServeError};
 use seedbed_scenarios::run::Registry;
 
 use super::{Done, Verdict};
@@ -31,7 +31,15 @@ impl RunNode {
     }
 
     pub(super) fn execute(&self, registry: &Registry) -> Done {
-        let _plan = NodePlan::load(&self.file, registry)?;
-        Ok(Verdict::Holds)
+        let hosted = NodePlan::load(&self.file, registry)?.host(registry)?;
+        match hosted.serve() {
+            Ok(()) => Ok(Verdict::Holds),
+            Err(ServeError::Wrong(report)) => Err(report.into()),
+            Err(error) if error.is_end_of_life() => {
+                super::tell(&error.into());
+                Ok(Verdict::Violated)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }

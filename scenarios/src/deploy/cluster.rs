@@ -77,7 +77,7 @@ impl ClusterPlan {
     fn read(document: Document, stem: &str, registry: &Registry) -> Result<Self, Report> {
         let file: ClusterFile = document.read()?;
         let mut problems = Problems::default();
-        check_protocol(&file.protocol, registry, &mut problems);
+        check_protocol(&file.protocol, file.params.as_ref(), *file.nodes, registry, &mut problems);
         check_voters(&file, &mut problems);
         check_ports(&file, &mut problems);
         let name = file.name.clone().unwrap_or_else(|| stem.to_owned().into());

@@ -15,11 +15,11 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use seedbed_core::settings::{Problem, Problems, Spanned};
+use seedbed_core::settings::{Problem, Problems};
 use seedbed_transport::identity::{KeyFileError, SecretKey};
 
 use super::ports::Ports;
-use super::{Address, Api, ClusterPlan, Limits, Member, NodeFile, NodePlan, Process, written};
+use super::{Address, Api, ClusterPlan, Member, NodeFile, NodePlan, Process};
 use crate::format::Report;
 use crate::run::Registry;
 
@@ -371,33 +371,6 @@ fn write_node(plan: &ClusterPlan, seat: &Seat, members: &[Member]) -> Result<(),
     };
     let head = "# Written by `seedbed up`; written anew at each start.\n";
     replace(&seat.node_path(), format!("{head}{}", file.document()).as_bytes())
-}
-
-impl NodeFile {
-    /// As a file that a person can read; what is as usual is left out.
-    #[must_use]
-    pub fn document(&self) -> String {
-        let usual = Self {
-            cluster: Spanned::default(),
-            epoch: 0,
-            node: u32::MAX.into(),
-            name: None,
-            protocol: Spanned::default(),
-            params: None,
-            key: String::new(),
-            data: String::new(),
-            listen: self.listen.clone(),
-            api: Api::default(),
-            member: Vec::new(),
-            limits: Limits::default(),
-            record: None,
-            faults: false,
-            log: super::LogLevel::Info,
-        };
-        let mut usual = written::table(&usual);
-        usual.remove("listen");
-        written::document(&written::table(self), &usual)
-    }
 }
 
 #[cfg(test)]

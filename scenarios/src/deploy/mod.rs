@@ -4,20 +4,26 @@
 mod address;
 mod admission;
 mod cluster;
+mod epoch;
+mod face;
 mod home;
 mod limits;
+mod log;
 mod node;
 mod ports;
 mod process;
+mod serve;
 mod signals;
 mod written;
 
 pub use address::{Address, AddressError};
 pub use admission::{AdmissionError, Joined, Joiner};
 pub use cluster::{ClusterFile, ClusterPlan};
+pub use epoch::EpochError;
 pub use home::{Home, HomeError, HomeLock, Seat};
 pub use limits::Limits;
 pub use node::{Api, KEYS_MAX, LogLevel, MEMBERS_MAX, Member, NodeFile, NodePlan};
 pub use process::{NoProcess, Process};
 pub use seedbed_transport::identity::{SecretKey, Token};
+pub use serve::{Hosted, ServeError};
 pub use signals::Signals;

@@ -2,17 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
+use seedbed_core::contract::NodeId;
 use seedbed_core::settings::{Node, Problem, Problems, Spanned};
 use seedbed_core::{choice, settings};
+use seedbed_transport::identity::{self, FIRST_JOINED, PublicKey, Validity};
 
-use super::{Address, Limits};
+use super::{Address, Hosted, Limits};
 use crate::format::{Document, Report};
 use crate::run::Registry;
 
 /// The most members that a cluster may have.
 pub const MEMBERS_MAX: usize = 1_024;
 /// The most keys that a member may have: more than the old and the new one are not needed.
-pub const KEYS_MAX: usize = 4;
+pub const KEYS_MAX: usize = identity::KEYS_MAX;
 
 settings! {
     /// One node of a cluster. Paths are named from the folder of this file.
@@ -67,7 +69,7 @@ settings! {
     /// A member of a cluster.
     pub struct Member {
         /// Its number.
-        pub index: Spanned<u32>, in 0..=MEMBERS_MAX as u32 - 1;
+        pub index: Spanned<u32>;
         /// Where it listens.
         pub address: Address;
         /// Its public keys: one, or the old and the new one while they change.
@@ -80,7 +82,7 @@ settings! {
 choice! {
     /// How much a node tells.
     pub enum LogLevel {
-        /// What ends it.
+        /// Nothing but what ends it.
         Error,
         /// What is wrong.
         Warn,
@@ -117,11 +119,40 @@ impl NodePlan {
         let file: NodeFile = document.read()?;
         let mut problems = Problems::default();
         check_members(&file, &mut problems);
-        check_protocol(&file.protocol, registry, &mut problems);
+        check_protocol(&file.protocol, file.params.as_ref(), nodes(&file), registry, &mut problems);
         match problems.is_empty() {
             true => Ok(Self { file, home, document }),
             false => Err(document.report(problems)),
         }
+    }
+
+    /// Makes its node ready to be run.
+    ///
+    /// # Errors
+    /// What is wrong with its parameters.
+    pub fn host(&self, registry: &Registry) -> Result<Hosted, Report> {
+        let protocol = &self.file.protocol;
+        let entry = registry.find(protocol).ok_or_else(|| {
+            self.report(Problem::unknown(protocol.span, "protocol", protocol, registry.names()).into())
+        })?;
+        let params = registry.params(protocol, self.file.params.as_ref());
+        entry.host(&params, nodes(&self.file), self).map_err(|problems| self.report(problems))
+    }
+
+    /// The members, as a roster takes them.
+    pub(super) fn members(&self) -> Vec<identity::Member> {
+        let keys = |member: &Member| {
+            let keys = member.keys.iter().filter_map(|key| key.parse().ok());
+            keys.map(|key| Validity { key, until: None }).collect()
+        };
+        let member = |member: &Member| identity::Member {
+            node: NodeId(*member.index),
+            address: member.address.to_string(),
+            votes: member.voter,
+            epoch: 0,
+            keys: keys(member),
+        };
+        self.file.member.iter().map(member).collect()
     }
 
     /// A path of the file, from where the program runs.
@@ -137,11 +168,28 @@ impl NodePlan {
     }
 }
 
-/// A name that no protocol has.
-pub(super) fn check_protocol(name: &Spanned<String>, registry: &Registry, problems: &mut Problems) {
-    if registry.find(name).is_none() {
-        problems.push(Problem::unknown(name.span, "protocol", name, registry.names()));
+/// A protocol that nobody knows, or parameters that it does not take.
+pub(super) fn check_protocol(
+    name: &Spanned<String>,
+    params: Option<&Node>,
+    nodes: u32,
+    registry: &Registry,
+    problems: &mut Problems,
+) {
+    match registry.find(name) {
+        None => problems.push(Problem::unknown(name.span, "protocol", name, registry.names())),
+        Some(entry) => {
+            if let Err(found) = entry.accepts(&registry.params(name, params), nodes) {
+                problems.extend(found.list().iter().cloned());
+            }
+        }
     }
+}
+
+/// How many nodes a system has to begin with: those that join later are called otherwise.
+fn nodes(file: &NodeFile) -> u32 {
+    let first = file.member.iter().map(|member| *member.index).filter(|index| *index < FIRST_JOINED);
+    first.max().map_or(1, |last| last + 1)
 }
 
 fn check_members(file: &NodeFile, problems: &mut Problems) {
@@ -164,6 +212,9 @@ fn check_members(file: &NodeFile, problems: &mut Problems) {
     }
     let mut keys: Vec<&Spanned<String>> = Vec::new();
     for key in file.member.iter().flat_map(|member| &member.keys) {
+        if let Err(error) = key.parse::<PublicKey>() {
+            problems.push(Problem::new(key.span, format!("this is no key: {error}")));
+        }
         if keys.contains(&key) {
             problems
                 .push(Problem::new(key.span, "two members have the same key").expected("a key of its own"));
@@ -203,7 +254,11 @@ voter = false
 "#;
 
     fn read(text: &str) -> Result<NodePlan, Report> {
-        NodePlan::read(Document::parse("NODE.toml", text)?, PathBuf::new(), &Registry::ours())
+        let key = |letter: u8| PublicKey([letter; 32]).to_string();
+        let text = text.replace("\"a\"", &format!("\"{}\"", key(1)));
+        let text = text.replace("\"b\"", &format!("\"{}\"", key(2)));
+        let text = text.replace("\"c\"", &format!("\"{}\"", key(3)));
+        NodePlan::read(Document::parse("NODE.toml", &text)?, PathBuf::new(), &Registry::ours())
     }
 
     #[test]
@@ -221,7 +276,10 @@ voter = false
             ("node = 0", "node = 7", "no member has the number 7"),
             ("index = 1", "index = 0", "two members have the number 0"),
             ("\"b\"", "\"a\"", "two members have the same key"),
+            ("\"b\"", "\"x\"", "this is no key"),
             ("\"raft\"", "\"rafd\"", "did you mean `raft`?"),
+            ("heartbeat =", "heartbaet =", "did you mean `heartbeat`?"),
+            ("\"20ms\"", "\"20s\"", "must be shorter than timeout_min"),
             ("listen = \"127.0.0.1:7100\"", "listen = \"127.0.0.1\"", "has no host and port"),
             ("epoch = 1", "epoch = 0", "an integer of at least 1"),
             ("voter = false", "votes = false", "did you mean `voter`?"),

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use seedbed_core::settings::{Node, Setting, Table, Value};
+use seedbed_core::settings::{Node, Setting, Spanned, Table, Value};
+
+use super::{Api, Limits, LogLevel, NodeFile};
 
 /// A document: plain keys first, then tables, then lists of tables. What is the same in `usual` is left out.
 pub(super) fn document(table: &Table, usual: &Table) -> String {
@@ -60,5 +62,48 @@ pub(super) fn table(setting: &impl Setting) -> Table {
     match setting.write() {
         Some(Value::Table(table)) => table,
         _ => Table::default(),
+    }
+}
+
+/// What a machine that joins is handed: the keys that are the same on all nodes.
+const SHARED: &[&str] = &["epoch", "protocol", "params", "limits", "faults"];
+
+impl NodeFile {
+    /// As a file that a person can read; what is as usual is left out.
+    #[must_use]
+    pub fn document(&self) -> String {
+        document(&table(self), &self.usual())
+    }
+
+    /// What is the same on all nodes, as a part of such a file.
+    #[must_use]
+    pub fn shared(&self) -> String {
+        let entries = table(self).entries().to_vec();
+        let shared = entries.into_iter().filter(|entry| SHARED.contains(&entry.key.as_str()));
+        document(&Table::from_entries(shared.collect()), &self.usual())
+    }
+
+    /// Keys that need not be written, with their values.
+    fn usual(&self) -> Table {
+        let usual = Self {
+            cluster: Spanned::default(),
+            epoch: 0,
+            node: Spanned::default(),
+            name: None,
+            protocol: Spanned::default(),
+            params: None,
+            key: String::new(),
+            data: String::new(),
+            listen: self.listen.clone(),
+            api: Api::default(),
+            member: Vec::new(),
+            limits: Limits::default(),
+            record: None,
+            faults: false,
+            log: LogLevel::Info,
+        };
+        let mut usual = table(&usual);
+        ["listen", "node"].into_iter().for_each(|key| drop(usual.remove(key)));
+        usual
     }
 }

@@ -11,6 +11,8 @@ use seedbed_transport::recording;
 
 use super::execute::{Prepared, Ready};
 use super::prepare::prepare;
+#[cfg(feature = "real")]
+use crate::deploy::{Hosted, NodePlan};
 use crate::scenario::Scenario;
 
 /// The protocols that scenarios can name. One registration makes a protocol known to every driver.
@@ -118,6 +120,17 @@ pub trait Entry: Send + Sync {
         dir: &std::path::Path,
         node: seedbed_core::contract::NodeId,
     ) -> Result<Vec<recording::Replayed>, recording::RecordingError>;
+    /// Whether it can run with these parameters among so many nodes.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    fn accepts(&self, params: &Node, nodes: u32) -> Result<(), Problems>;
+    /// Makes one node ready to run as a process of its own.
+    ///
+    /// # Errors
+    /// What is wrong with its parameters.
+    #[cfg(feature = "real")]
+    fn host(&self, params: &Node, nodes: u32, plan: &NodePlan) -> Result<Hosted, Problems>;
 }
 
 struct Registered<P>(PhantomData<fn() -> P>);
@@ -186,6 +199,19 @@ impl<P: Subject> Entry for Registered<P> {
     ) -> Result<Vec<recording::Replayed>, recording::RecordingError> {
         recording::replay::<P>(dir, node, configured::<P>)
     }
+    fn accepts(&self, params: &Node, nodes: u32) -> Result<(), Problems> {
+        config::<P>(params, nodes).map(drop)
+    }
+    #[cfg(feature = "real")]
+    fn host(&self, params: &Node, nodes: u32, plan: &NodePlan) -> Result<Hosted, Problems> {
+        config::<P>(params, nodes).map(|config| Hosted::new::<P>(config, plan))
+    }
+}
+
+/// The configuration of a system, as its parameters say.
+fn config<P: Subject>(params: &Node, nodes: u32) -> Result<P::Config, Problems> {
+    let settings: P::Settings = seedbed_core::settings::read(params)?;
+    P::config(&settings, nodes).map_err(|message| Problem::new(params.span, message).into())
 }
 
 /// The configuration of what was recorded, which may say anything.

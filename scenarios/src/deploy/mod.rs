@@ -5,7 +5,6 @@ mod address;
 mod admission;
 mod cluster;
 mod epoch;
-mod face;
 mod home;
 mod limits;
 mod log;

@@ -6,10 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use seedbed_core::contract::{NodeId, Subject};
+use seedbed_core::contract::{Life, NodeId, Subject};
 use seedbed_core::settings::Problem;
 use seedbed_transport::door::events::{EventLog, Observer};
-use seedbed_transport::door::{Door, DoorError, Settings, Token};
+use seedbed_transport::door::{self, Door, DoorError, Lanes, Settings, Token};
 use seedbed_transport::host::{self, Ended, Handle, Setup};
 use seedbed_transport::identity::{
     Arrival, Caller, Done, KeyFileError, Node, Registrar, RegistrarError, SecretKey,
@@ -17,6 +17,7 @@ use seedbed_transport::identity::{
 use seedbed_transport::link::tls::Tls;
 use seedbed_transport::link::weather::{Calm, Cuts, Weather};
 use seedbed_transport::link::{Config, Event, Events, Link, Peers, StreamLink};
+use seedbed_transport::recording::{About, Recorder};
 use seedbed_transport::store::log::{Log as StoreLog, Options};
 use seedbed_transport::store::{Opened, StoreError};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,7 +25,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use super::epoch::{EpochError, Epochs};
-use super::face::Face;
 use super::log::Log;
 use super::{Address, NodePlan};
 use crate::format::Report;
@@ -40,9 +40,9 @@ impl std::fmt::Debug for Hosted {
 
 impl Hosted {
     /// A node of this protocol, ready to be run.
-    pub(crate) fn new<P: Subject>(config: P::Config, plan: &NodePlan) -> Self {
+    pub(crate) fn new<P: Subject>(config: P::Config, about: About, plan: &NodePlan) -> Self {
         let plan = plan.clone();
-        Self(Box::new(move || run::<P>(config, &plan)))
+        Self(Box::new(move || run::<P>(config, about, &plan)))
     }
 
     /// Runs it, until SIGINT or SIGTERM stops it in good order. A second signal ends the process at once.
@@ -113,16 +113,16 @@ impl ServeError {
 /// The longest file of events; there may be two.
 const EVENTS_FILE_MAX: u64 = 16 << 20;
 
-fn run<P: Subject>(config: P::Config, plan: &NodePlan) -> Result<(), ServeError> {
+fn run<P: Subject>(config: P::Config, about: About, plan: &NodePlan) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| ServeError::System(error.to_string()))?;
-    runtime.block_on(live::<P>(config, plan))
+    runtime.block_on(live::<P>(config, about, plan))
 }
 
-async fn live<P: Subject>(config: P::Config, plan: &NodePlan) -> Result<(), ServeError> {
+async fn live<P: Subject>(config: P::Config, about: About, plan: &NodePlan) -> Result<(), ServeError> {
     let log = Log::new(plan.file.log);
     let mut stop = Stop::listen().map_err(|error| ServeError::System(error.to_string()))?;
-    let Running { handle, door, tasks } = start::<P>(config, plan, &log).await?;
+    let Running { handle, door, tasks } = start::<P>(config, about, plan, &log).await?;
     let ended = tokio::select! {
         ended = handle.ended() => ended,
         () = stop.asked() => {
@@ -158,7 +158,12 @@ struct Running<P: Subject> {
 }
 
 /// Puts a node together, from its key to its door.
-async fn start<P: Subject>(config: P::Config, plan: &NodePlan, log: &Log) -> Result<Running<P>, ServeError> {
+async fn start<P: Subject>(
+    config: P::Config,
+    about: About,
+    plan: &NodePlan,
+    log: &Log,
+) -> Result<Running<P>, ServeError> {
     let (file, knobs, me) = (&plan.file, plan.file.limits.knobs(), NodeId(*plan.file.node));
     let key = SecretKey::load(&plan.path(&file.key))?;
     let data = plan.path(&file.data);
@@ -184,23 +189,45 @@ async fn start<P: Subject>(config: P::Config, plan: &NodePlan, log: &Log) -> Res
     let tls =
         Tls::new(listener, key, roster.clone()).map_err(|error| ServeError::System(error.to_string()))?;
     let tls = tls.with_others(errands(registrar.clone(), log.clone()));
-    let link = StreamLink::start(link, tls, Arc::new(Gossip::new(log.clone())));
+    let lanes = Lanes::default();
+    let link = StreamLink::start(link, tls, Arc::new(Gossip::new(log.clone(), lanes.clone())));
     let (peers, counters, cuts) = (link.peers(), link.counters(), file.faults.then(Cuts::default));
     let events_path = data.join("events.jsonl");
     let events = EventLog::open(&events_path, EVENTS_FILE_MAX);
     let events = events.map_err(|error| ServeError::Failed { path: events_path, error })?;
     let (observer, observed) = Observer::new(events.clone());
+    let recorder = file.record.as_ref().map(|dir| record(&plan.path(dir), me, life, about)).transpose()?;
     let setup = Setup { members: Some(roster.membership()), knobs, ..Setup::new(me, Arc::new(config)) };
     let handle: Handle<P> = match &cuts {
-        None => begin(setup, link, opened, observer),
-        Some(cuts) => begin(setup, Weather::new(link, Calm, cuts.clone()), opened, observer),
+        None => begin(setup, link, opened, (observer, recorder)),
+        Some(cuts) => {
+            let link = Weather::new(link, Calm, cuts.clone());
+            begin(
+                setup,
+                link.map_err(|error| ServeError::System(error.to_string()))?,
+                opened,
+                (observer, recorder),
+            )
+        }
     };
     let tasks = vec![
         tokio::spawn(follow(registrar.clone(), peers.clone(), handle.clone())),
         tokio::spawn(async move { registrar.spread().await }),
     ];
-    let face =
-        Face { file: file.clone(), handle: handle.clone(), observed, events, peers, link: counters, cuts };
+    let face = door::Hosted {
+        about: door::About {
+            node: me,
+            name: file.name.clone().unwrap_or_else(|| me.to_string()),
+            cluster: file.cluster.value.clone(),
+            protocol: file.protocol.value.clone(),
+        },
+        handle: handle.clone(),
+        observed,
+        events,
+        lanes,
+        counters: Some(counters),
+        cuts,
+    };
     let door = match settings {
         Some(settings) => Some(Door::open(settings, Arc::new(face)).await?),
         None => None,
@@ -255,13 +282,21 @@ fn errands(registrar: Registrar, log: Log) -> impl Fn(Arrival<TcpStream>) + Send
     }
 }
 
+/// Begins the life, with as few who look on as there are.
 fn begin<P: Subject>(
     setup: Setup<P>,
     link: impl Link,
     opened: Opened<StoreLog>,
-    observer: Observer,
+    (observer, recorder): (Observer, Option<Recorder>),
 ) -> Handle<P> {
-    host::start(setup, link, opened, observer)
+    match recorder {
+        None => host::start(setup, link, opened, observer),
+        Some(recorder) => host::start(setup, link, opened, (observer, recorder)),
+    }
+}
+
+fn record(dir: &Path, me: NodeId, life: Life, about: About) -> Result<Recorder, ServeError> {
+    Recorder::create(dir, me, life, about).map_err(|error| ServeError::Failed { path: dir.into(), error })
 }
 
 /// Who belongs: as the file has it, and as was heard since. The key must be one of this node's own.
@@ -333,17 +368,20 @@ impl Stop {
 /// Writes down what the link tells. That a peer cannot be reached is said once, not at each attempt.
 struct Gossip {
     log: Log,
+    /// For the door.
+    lanes: Lanes,
     unreachable: Mutex<BTreeMap<NodeId, String>>,
 }
 
 impl Gossip {
-    fn new(log: Log) -> Self {
-        Self { log, unreachable: Mutex::default() }
+    fn new(log: Log, lanes: Lanes) -> Self {
+        Self { log, lanes, unreachable: Mutex::default() }
     }
 }
 
 impl Events for Gossip {
     fn tell(&self, event: Event) {
+        self.lanes.tell(event.clone());
         let mut unreachable = self.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
         match &event {
             Event::Unreachable { peer, error } => match unreachable.insert(*peer, error.clone()) {

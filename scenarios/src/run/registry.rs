@@ -204,14 +204,19 @@ impl<P: Subject> Entry for Registered<P> {
     }
     #[cfg(feature = "real")]
     fn host(&self, params: &Node, nodes: u32, plan: &NodePlan) -> Result<Hosted, Problems> {
-        config::<P>(params, nodes).map(|config| Hosted::new::<P>(config, plan))
+        let (config, settings) = config::<P>(params, nodes)?;
+        let about = recording::About { protocol: plan.file.protocol.value.clone(), nodes, params: written(&settings) };
+        Ok(Hosted::new::<P>(config, about, plan))
     }
 }
 
-/// The configuration of a system, as its parameters say.
-fn config<P: Subject>(params: &Node, nodes: u32) -> Result<P::Config, Problems> {
+/// The configuration of a system, and the parameters that it follows from.
+fn config<P: Subject>(params: &Node, nodes: u32) -> Result<(P::Config, P::Settings), Problems> {
     let settings: P::Settings = seedbed_core::settings::read(params)?;
-    P::config(&settings, nodes).map_err(|message| Problem::new(params.span, message).into())
+    match P::config(&settings, nodes) {
+        Ok(config) => Ok((config, settings)),
+        Err(message) => Err(Problem::new(params.span, message).into()),
+    }
 }
 
 /// The configuration of what was recorded, which may say anything.

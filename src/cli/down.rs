@@ -8,7 +8,7 @@ use clap::Args;
 use seedbed_scenarios::deploy::{Home, NodePlan, Process};
 use seedbed_scenarios::run::Registry;
 
-use super::up::{Doors, STOP, home_of};
+use super::up::{Doors, STOP, home_of, told};
 use super::{Done, Verdict, print};
 
 /// Stop the nodes of a cluster that runs on this machine. What they keep stays.
@@ -31,7 +31,7 @@ impl Down {
             print(&format!("nothing runs in {}\n", home.path().display()))?;
             return Ok(Verdict::Holds);
         }
-        let nodes = home.nodes(registry)?;
+        let nodes = home.nodes(registry).map_err(told)?;
         let running = home.running()?;
         for (index, process) in &running {
             refuse_strangers(&home, &nodes, *index, process)?;
@@ -60,7 +60,7 @@ impl Down {
 /// at the moment that we noted: it is asked to stop in any case.
 fn refuse_strangers(home: &Home, nodes: &[NodePlan], index: u32, process: &Process) -> anyhow::Result<()> {
     let Some(node) = nodes.iter().find(|node| *node.file.node == index) else { return Ok(()) };
-    let status = node.file.api.listen.as_ref().and_then(|api| Doors::new().status(api));
+    let status = node.file.api.listen.as_ref().and_then(|api| Doors::of(home).status(api));
     let Some(status) = status else { return Ok(()) };
     let (cluster, number) = (status["cluster"].as_str(), status["node"].as_u64());
     if (cluster, number) != (Some(node.file.cluster.as_str()), Some(index.into())) {

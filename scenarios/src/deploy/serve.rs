@@ -20,7 +20,8 @@ use seedbed_transport::link::{Config, Event, Events, Link, Peers, StreamLink};
 use seedbed_transport::recording::{About, Recorder};
 use seedbed_transport::store::log::{Log as StoreLog, Options};
 use seedbed_transport::store::{Opened, StoreError};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
@@ -263,7 +264,10 @@ async fn follow<P: Subject>(registrar: Registrar, peers: Peers, handle: Handle<P
 }
 
 /// Sees to those who come and do not speak as a peer.
-fn errands(registrar: Registrar, log: Log) -> impl Fn(Arrival<TcpStream>) + Send + Sync {
+fn errands<IO: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    registrar: Registrar,
+    log: Log,
+) -> impl Fn(Arrival<IO>) + Send + Sync {
     move |arrival| {
         let Arrival::Errand(errand) = arrival else { return };
         let (registrar, log) = (registrar.clone(), log.clone());

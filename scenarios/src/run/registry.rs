@@ -205,7 +205,11 @@ impl<P: Subject> Entry for Registered<P> {
     #[cfg(feature = "real")]
     fn host(&self, params: &Node, nodes: u32, plan: &NodePlan) -> Result<Hosted, Problems> {
         let (config, settings) = config::<P>(params, nodes)?;
-        let about = recording::About { protocol: plan.file.protocol.value.clone(), nodes, params: written(&settings) };
+        let about = recording::About {
+            protocol: plan.file.protocol.value.clone(),
+            nodes,
+            params: written(&settings),
+        };
         Ok(Hosted::new::<P>(config, about, plan))
     }
 }

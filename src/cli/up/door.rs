@@ -2,34 +2,48 @@
 
 use std::time::Duration;
 
-use seedbed_scenarios::deploy::{Address, Seat};
+use seedbed_scenarios::deploy::{Address, Home, Seat};
 use serde_json::Value;
 use ureq::Agent;
 
 use super::view::Row;
+use crate::cli::client::{plain, words};
 
 /// A node that does not answer within this time is not looked at any longer.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// The longest answer that is read, in bytes.
 const ANSWER_MAX: u64 = 4 << 20;
 
-/// Asks the doors of nodes.
+/// Asks the doors of nodes, and nobody for long.
 #[derive(Clone, Debug)]
-pub(in crate::cli) struct Doors(Agent);
+pub(in crate::cli) struct Doors {
+    agent: Agent,
+    /// Doors that can be reached from other machines want to see it.
+    token: Option<String>,
+}
 
 impl Doors {
-    pub(in crate::cli) fn new() -> Self {
-        Self(Agent::config_builder().timeout_global(Some(PATIENCE)).build().into())
+    /// Those of the cluster in this folder.
+    pub(in crate::cli) fn of(home: &Home) -> Self {
+        // What is asked of a node here goes to that node: never to a proxy, and not where it points.
+        let agent =
+            Agent::config_builder().proxy(None).max_redirects(0).timeout_global(Some(PATIENCE)).build();
+        let token = std::fs::read_to_string(home.token_path()).ok().map(|text| text.trim().to_owned());
+        Self { agent: agent.into(), token }
     }
 
     /// Whether a node says that it is ready.
     pub(super) fn is_ready(&self, api: &Address) -> bool {
-        self.0.get(format!("http://{api}/readyz")).call().is_ok()
+        self.agent.get(format!("http://{api}/readyz")).call().is_ok()
     }
 
     /// What a node tells of itself.
     pub(in crate::cli) fn status(&self, api: &Address) -> Option<Value> {
-        let mut answer = self.0.get(format!("http://{api}/api/v1/status")).call().ok()?;
+        let mut request = self.agent.get(format!("http://{api}/api/v1/status"));
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let mut answer = request.call().ok()?;
         let text = answer.body_mut().with_config().limit(ANSWER_MAX).read_to_string().ok()?;
         serde_json::from_str(&text).ok()
     }
@@ -41,14 +55,14 @@ impl Doors {
 }
 
 fn row(node: u32, status: &Value) -> Row {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let text = |value: &Value| plain(value.as_str().unwrap_or_default());
     let facts = status["facts"].as_object();
     let links = status["links"].as_array();
     Row {
         node,
         role: match (status["up"].as_bool(), status["role"].as_str()) {
             (Some(true), Some("") | None) => "up".into(),
-            (Some(true), Some(role)) => role.into(),
+            (Some(true), Some(role)) => plain(role),
             _ => "down".into(),
         },
         facts: facts.into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect(),
@@ -61,20 +75,6 @@ fn row(node: u32, status: &Value) -> Row {
                 format!("{time} {} {}", text(&event["kind"]), words(&event["what"])),
             ))
         }),
-    }
-}
-
-/// A JSON value as words: `{"Leading":{"term":3}}` as `Leading term 3`.
-fn words(value: &Value) -> String {
-    match value {
-        Value::Null => "none".into(),
-        Value::String(text) => text.clone(),
-        Value::Array(values) => values.iter().map(words).collect::<Vec<_>>().join(" "),
-        Value::Object(fields) => {
-            let pair = |(name, value): (&String, &Value)| format!("{name} {}", words(value));
-            fields.iter().map(pair).collect::<Vec<_>>().join(" ")
-        }
-        other => other.to_string(),
     }
 }
 

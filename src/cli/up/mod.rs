@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use seedbed_scenarios::deploy::{ClusterPlan, Home, Seat, Signals};
+use seedbed_scenarios::deploy::{ClusterPlan, Home, HomeError, Seat, Signals};
 use seedbed_scenarios::run::Registry;
 
 use super::{Done, Verdict, assignment, print};
@@ -61,7 +61,7 @@ impl Up {
         let signals = Signals::listen().context("cannot listen for signals")?;
         let _lock = home.lock()?;
         home.refuse_running()?;
-        let seats = home.settle(&plan, registry)?;
+        let seats = home.settle(&plan, registry).map_err(told)?;
         let fleet = Fleet::start(seats)?;
         let head = format!(
             "{}: {} nodes of {}, epoch {}, in {}",
@@ -72,15 +72,15 @@ impl Up {
             home.path().display()
         );
         match self.detach {
-            true => detach(fleet, &signals, &head),
-            false => self.watch(fleet, &signals, &head),
+            true => detach(fleet, &Doors::of(&home), &signals, &head),
+            false => self.watch(fleet, &Doors::of(&home), &signals, &head),
         }
     }
 
     /// Shows the cluster until somebody wants it to stop, or there is nothing left to show.
-    fn watch(&self, mut fleet: Fleet, signals: &Signals, head: &str) -> Done {
+    fn watch(&self, mut fleet: Fleet, doors: &Doors, signals: &Signals, head: &str) -> Done {
         let seats: Vec<Seat> = fleet.members.iter().map(|member| member.seat.clone()).collect();
-        let (seen, mut view) = (watch_doors(&seats), View::new());
+        let (seen, mut view) = (watch_doors(&seats, doors), View::new());
         view.say(&format!("{head}; Ctrl-C stops it"));
         let mut rows: BTreeMap<u32, Row> = BTreeMap::new();
         while !signals.wait(LOOK) {
@@ -117,9 +117,17 @@ pub(super) fn usual_home(name: &str) -> PathBuf {
     Path::new(".seedbed").join(name)
 }
 
+/// What is wrong in a file is shown where it is wrong.
+pub(super) fn told(error: HomeError) -> anyhow::Error {
+    match error {
+        HomeError::Wrong(report) => report.into(),
+        other => other.into(),
+    }
+}
+
 /// Waits until all are ready, and lets them run.
-fn detach(mut fleet: Fleet, signals: &Signals, head: &str) -> Done {
-    let (doors, end) = (Doors::new(), Instant::now() + READY);
+fn detach(mut fleet: Fleet, doors: &Doors, signals: &Signals, head: &str) -> Done {
+    let end = Instant::now() + READY;
     let mut waiting: Vec<Seat> = fleet.members.iter().map(|member| member.seat.clone()).collect();
     while !waiting.is_empty() {
         if let Some((index, status)) = fleet.look().first() {
@@ -162,9 +170,8 @@ fn stop(fleet: Fleet, signals: &Signals) {
 }
 
 /// Looks at all nodes now and then.
-fn watch_doors(seats: &[Seat]) -> Receiver<Row> {
+fn watch_doors(seats: &[Seat], doors: &Doors) -> Receiver<Row> {
     let (said, heard) = channel();
-    let doors = Doors::new();
     for seat in seats {
         let (seat, said, doors) = (seat.clone(), said.clone(), doors.clone());
         std::thread::spawn(move || {

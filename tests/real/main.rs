@@ -1,0 +1,6 @@
+//! Real processes: a cluster as a user starts it, killed, cut apart, stopped and started again.
+
+mod bed;
+mod command;
+mod elections;
+mod node;

@@ -71,6 +71,8 @@ pub(super) enum Report {
     /// These writes found no room; those after them wait for [`Disk::accept`].
     Refused(Vec<Write>),
     Blob(BlobInput),
+    /// A blob was deleted.
+    Dropped,
     /// Nobody knows what is durable.
     Failed(StoreError),
 }
@@ -196,11 +198,12 @@ const WRITE_OVERHEAD: usize = 64;
 
 impl BlobTask {
     fn size(&self) -> usize {
-        let bytes = match self {
-            Self::Store { blob, .. } => blob.bytes().map_or(0, <[u8]>::len),
-            Self::Load { .. } | Self::Drop { .. } | Self::Show { .. } => 0,
-        };
-        WRITE_OVERHEAD + bytes
+        match self {
+            Self::Store { blob, .. } => WRITE_OVERHEAD + blob.bytes().map_or(0, <[u8]>::len),
+            Self::Load { .. } | Self::Drop { .. } => WRITE_OVERHEAD,
+            // One for each job that runs, and the node is not told when it is done.
+            Self::Show { .. } => 0,
+        }
     }
 }
 
@@ -289,12 +292,16 @@ impl Shared {
                 Err(error) => return Err(error),
             }
         }
-        if let Some(last) = applied.checked_sub(1) {
+        let last = applied.checked_sub(1).map(|last| writes[last].number);
+        if last.is_some() {
             store.sync()?;
-            self.report(Report::Durable(writes[last].number));
         }
+        // Before the report: a node that waits for room looks when it hears of something done.
         let bytes = writes.iter().map(Write::size).sum();
         self.backlog.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some(last) = last {
+            self.report(Report::Durable(last));
+        }
         let refused = writes.split_off(applied);
         writes.clear();
         if !refused.is_empty() {
@@ -319,7 +326,11 @@ impl Shared {
                 Err(StoreError::Damaged { .. }) => BlobInput::Damaged { tag, id },
                 Err(error) => return Err(error),
             },
-            BlobTask::Drop { id } => return store.remove(id),
+            BlobTask::Drop { id } => {
+                store.remove(id)?;
+                self.report(Report::Dropped);
+                return Ok(());
+            }
             BlobTask::Show { id, to } => {
                 match store.load(id) {
                     Ok(blob) => drop(blob.map(|blob| to.send(blob))),

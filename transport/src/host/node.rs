@@ -153,22 +153,25 @@ impl<P: Protocol, L: Link, W: Watch<P>> Node<P, L, W> {
 
     /// Waits for something to do. Whoever runs the node comes first; of all else that is ready, any may.
     async fn next(&mut self) -> Event<P> {
-        if let Ok(control) = self.inlets.controls.try_recv() {
-            return Event::Control(control);
-        }
         let is_awake = !self.is_paused;
-        let is_open = is_awake && self.has_room();
+        let is_open = self.has_room();
         let is_due = self.timers.next().is_some_and(|at| at <= self.clock.steady());
-        let Inlets { controls, asks, .. } = &mut self.inlets;
+        let Self { inlets: Inlets { controls, asks, .. }, disk, link, jobs, alarm, own, .. } = self;
+        let inputs = async {
+            tokio::select! {
+                report = disk.report() => Event::Report(report),
+                Some(ask) = asks.recv(), if is_open => Event::Ask(ask),
+                incoming = link.receive(), if is_open => Event::Incoming(incoming),
+                news = jobs.next(), if is_open => Event::Job(news),
+                () = alarm.rang(), if is_open => Event::Rang,
+                () = ready(()), if is_open && is_due => Event::Timer,
+                () = ready(()), if is_open && !own.is_empty() => Event::Own,
+            }
+        };
         tokio::select! {
+            biased;
             Some(control) = controls.recv() => Event::Control(control),
-            report = self.disk.report(), if is_awake => Event::Report(report),
-            Some(ask) = asks.recv(), if is_open => Event::Ask(ask),
-            incoming = self.link.receive(), if is_open => Event::Incoming(incoming),
-            news = self.jobs.next(), if is_open => Event::Job(news),
-            () = self.alarm.rang(), if is_open => Event::Rang,
-            () = ready(()), if is_open && is_due => Event::Timer,
-            () = ready(()), if is_open && !self.own.is_empty() => Event::Own,
+            event = inputs, if is_awake => event,
         }
     }
 
@@ -308,6 +311,7 @@ impl<P: Protocol, L: Link, W: Watch<P>> Node<P, L, W> {
                 self.keep_promises();
             }
             Report::Blob(news) => self.step(Input::Blob(news)),
+            Report::Dropped => {}
             Report::Failed(error) => return Err(Ended::Disk(Arc::new(error))),
             Report::Refused(writes) => return self.refused(writes),
         }
@@ -367,7 +371,7 @@ impl<P: Protocol, L: Link, W: Watch<P>> Node<P, L, W> {
                     self.gate.refuse();
                 }
                 Report::Failed(_) => return,
-                Report::Blob(_) => {}
+                Report::Blob(_) | Report::Dropped => {}
             }
         }
     }

@@ -253,6 +253,21 @@ async fn a_slow_disk_slows_its_node_down() {
 }
 
 #[tokio::test]
+async fn a_disk_that_was_behind_with_anything_lets_its_node_go_on() {
+    let (net, shelf) = (Net::default(), Shelf::default());
+    let mut with = setup();
+    with.knobs.unsynced_max = 100;
+    let node = Lived::new(with, &net, &shelf);
+    let blob = seedbed_core::contract::Blob::new(*b"a blob");
+    for act in [Act::Persist(1), Act::Store(blob.clone()), Act::Load(blob.id()), Act::Drop(blob.id())] {
+        for number in 0..20 {
+            let acts: Vec<Act> = std::iter::repeat_n(act.clone(), 5).chain([Act::ReplyNow(number)]).collect();
+            assert_eq!(node.ask(acts).await, number);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_command_that_nobody_answers_times_out_and_is_forgotten() {
     let (net, shelf) = (Net::default(), Shelf::default());
     let mut with = setup();

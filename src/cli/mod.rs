@@ -5,7 +5,6 @@ mod ask;
 #[cfg(feature = "real")]
 mod calibrate;
 mod check;
-mod diff;
 #[cfg(feature = "real")]
 mod client;
 mod diff;

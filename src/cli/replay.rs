@@ -23,7 +23,7 @@ pub(super) struct Replay {
     #[arg(value_name = "FILE|FOLDER")]
     file: PathBuf,
     /// The seed.
-    #[arg(long, value_name = "S", required_unless_present = "node")]
+    #[arg(long, value_name = "S", required_unless_present = "node", allow_negative_numbers = true)]
     seed: Option<u64>,
     /// The node whose recorded lives are lived again: does it do the same, effect by effect?
     #[arg(long, value_name = "K", conflicts_with_all = OF_A_RUN)]

@@ -8,5 +8,7 @@ mod door;
 mod experiment;
 mod golden;
 #[cfg(feature = "real")]
+mod keys;
+#[cfg(feature = "real")]
 mod recorded;
 mod wrong_input;

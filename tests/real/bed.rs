@@ -153,7 +153,10 @@ impl Bed {
     }
 
     pub(crate) fn ask(&self, node: u32, path: &str) -> Option<Value> {
-        let api = self.api(node)?;
+        self.ask_at(&self.api(node)?, path)
+    }
+
+    pub(crate) fn ask_at(&self, api: &str, path: &str) -> Option<Value> {
         let text =
             agent().get(format!("http://{api}{path}")).call().ok()?.body_mut().read_to_string().ok()?;
         serde_json::from_str(&text).ok()

@@ -3,4 +3,5 @@
 mod bed;
 mod command;
 mod elections;
+mod join;
 mod node;

@@ -2,7 +2,7 @@
 //! the process.
 //!
 //! The members a node starts with stand in its configuration. What came later is kept in one small file, which is
-//! replaced whole, and durable before anybody hears of it.
+//! replaced whole. What this node lets in is durable before anybody hears of it; what it hears of others, soon after.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

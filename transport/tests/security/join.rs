@@ -138,6 +138,8 @@ async fn other_members_hear_of_a_new_one_and_remember_it() {
     for server in &servers {
         until(server.registrar.roster(), |roster| roster.node_of(&key(20).public()) == Some(welcome.node))
             .await;
+        // What is heard is in force a moment before it is on disk; this waits for that.
+        assert_eq!(server.registrar.statements().len(), 1);
     }
     drop(servers);
     let again = registrar(&folder, 2, 12, members);

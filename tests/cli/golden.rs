@@ -17,8 +17,8 @@ const GOLDEN: [(&str, &[&str]); 5] = [
     ("raft", &["acfbcaa9799540c8", "3df7b249134af6bd"]),
     ("regions", &["c4280ba948bbb294", "6f6f4f6fa900e5c7", "10a8220e6e86c4f0", "41d3efc3a98e44f1"]),
     ("chunks", &["7868a4348c4d92bc", "ae3344177db26ae7"]),
-    ("network", &["98caa12f8257a7d0", "d9b43748179d71e2"]),
-    ("clocks", &["42e2724843d16adc", "2f3f64743d42ee3a"]),
+    ("network", &["25499dc0b63022b1", "5f7e988a0add0dc1"]),
+    ("clocks", &["07cb19a18feee6f3", "b28f99cbdd3f0052"]),
 ];
 
 #[test]

@@ -118,7 +118,10 @@ impl<P: Protocol, L: Link, W: Watch<P>> Node<P, L, W> {
     }
 }
 
-/// A record as it goes to the disk. What cannot be written at all is empty, which no later life will take for a record.
+/// A record as it goes to the disk.
+///
+/// # Panics
+/// If it cannot be encoded: the protocol's type is wrong, and the life ends before anything is promised.
 fn encoded(record: &impl Data) -> Vec<u8> {
-    postcard::to_allocvec(record).unwrap_or_default()
+    postcard::to_allocvec(record).unwrap_or_else(|error| panic!("a record cannot be encoded: {error}"))
 }

@@ -380,8 +380,8 @@ impl<P: Protocol, L: Link, W: Watch<P>> Node<P, L, W> {
 /// A host runs one protocol, and it is this one on its connections.
 pub(super) const PROTOCOL: u16 = 0;
 
-/// The first frame of these bytes, which are a part of all. One of another protocol is unknown here, and so is not looked into; a blob is what its
-/// address says, or the frame is damaged.
+/// The first frame of these bytes, which are a part of all. One of another protocol is unknown here, and so is not looked
+/// into; a blob is what its address says, or the frame is damaged.
 fn read<M: Wire>(bytes: &[u8], all: &Bytes) -> Result<Frame<M>, FrameError> {
     let sealed = frame::open(bytes)?;
     if sealed.header.protocol != PROTOCOL {

@@ -1,41 +1,15 @@
 //! Bytes as people copy them: base 32 (RFC 4648, section 6) in lower case, without padding.
 
-const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+use data_encoding::BASE32_NOPAD;
 
 pub(super) fn encode(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().div_ceil(5) * 8);
-    let (mut held, mut bits) = (0u32, 0);
-    for &byte in bytes {
-        (held, bits) = (held << 8 | u32::from(byte), bits + 8);
-        while bits >= 5 {
-            bits -= 5;
-            text.push(letter(held >> bits));
-        }
-    }
-    if bits > 0 {
-        text.push(letter(held << (5 - bits)));
-    }
-    text
+    BASE32_NOPAD.encode(bytes).to_ascii_lowercase()
 }
 
 /// None if this is not what [`encode`] writes: every sequence of bytes has one text.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() * 5 / 8);
-    let (mut held, mut bits) = (0u32, 0);
-    for letter in text.bytes() {
-        let value = match letter {
-            b'a'..=b'z' => letter - b'a',
-            b'2'..=b'7' => letter - b'2' + 26,
-            _ => return None,
-        };
-        (held, bits) = (held << 5 | u32::from(value), bits + 5);
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push((held >> bits) as u8);
-            held &= (1 << bits) - 1;
-        }
-    }
-    (held == 0 && bits < 5).then_some(bytes)
+    let is_lower = !text.bytes().any(|letter| letter.is_ascii_uppercase());
+    is_lower.then(|| BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).ok()).flatten()
 }
 
 /// For bytes that are text where people read them.
@@ -64,10 +38,6 @@ pub(super) mod text {
         let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
         bytes.ok_or_else(|| serde::de::Error::custom(format!("expected {N} bytes")))
     }
-}
-
-fn letter(value: u32) -> char {
-    char::from(ALPHABET[(value & 31) as usize])
 }
 
 #[cfg(test)]

@@ -4,3 +4,4 @@ pub mod chunks;
 pub mod contract;
 pub mod election;
 pub mod settings;
+pub mod sync;

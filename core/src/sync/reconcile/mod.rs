@@ -1,0 +1,1 @@
+//! Finding what two replicas do not share, in few bytes.

@@ -6,9 +6,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// How deep arrays and objects may nest: deeper input is refused while it is read.
-const DEPTH_MAX: usize = 64;
+pub(crate) const DEPTH_MAX: usize = 64;
 
-/// A JSON value as canonical bytes: no spaces, object keys sorted and unique. Equal values have equal bytes.
+/// A JSON value as canonical bytes: no spaces, object keys sorted and unique, numbers in one form. Equal values have equal
+/// bytes.
+///
+/// A number is the nearest of a signed or unsigned 64-bit integer or a binary64, written as briefly as it reads back; whole
+/// ones up to 2^53 have no fraction, and zero has no sign.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Json(Arc<str>);
 
@@ -32,9 +36,22 @@ impl Json {
         if deepest(text) > DEPTH_MAX {
             return Err(JsonError::TooDeep);
         }
-        let value: serde_json::Value =
+        let mut value: serde_json::Value =
             serde_json::from_str(text).map_err(|error| JsonError::Syntax(error.to_string()))?;
+        one_form(&mut value);
         Ok(Self(value.to_string().into()))
+    }
+
+    /// Text that is known to be canonical, because it was put together from canonical parts.
+    pub(crate) fn canonical(text: String) -> Self {
+        debug_assert_eq!(Self::parse(&text).as_ref().map(Self::as_str), Ok(text.as_str()));
+        Self(text.into())
+    }
+
+    /// How deep arrays and objects nest: 0 for a scalar.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        deepest(&self.0)
     }
 
     /// The canonical text.
@@ -47,6 +64,24 @@ impl Json {
     #[must_use]
     pub fn value(&self) -> serde_json::Value {
         serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}
+
+/// Gives equal numbers one form: whole floats become integers.
+fn one_form(value: &mut serde_json::Value) {
+    /// Up to here every integer is a binary64 (2^53).
+    const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+    match value {
+        serde_json::Value::Number(number) if number.is_f64() => {
+            if let Some(float) =
+                number.as_f64().filter(|float| float.trunc() == *float && float.abs() <= WHOLE_MAX)
+            {
+                *number = (float as i64).into();
+            }
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(one_form),
+        serde_json::Value::Object(members) => members.values_mut().for_each(one_form),
+        _ => {}
     }
 }
 
@@ -99,6 +134,26 @@ mod tests {
         let same = Json::parse(r#"{"a":"x","b":[1,2.5]}"#).unwrap();
         assert_eq!(one, same);
         assert_eq!(one.as_str(), r#"{"a":"x","b":[1,2.5]}"#);
+    }
+
+    #[test]
+    fn equal_numbers_have_one_form_and_stay_as_they_are() {
+        for (text, form) in [
+            ("[1.0,-0.0,0,1e2,-3.0e0]", "[1,0,0,100,-3]"),
+            ("[0.1,1e-7,2.5,1e300,18446744073709551615]", "[0.1,1e-7,2.5,1e+300,18446744073709551615]"),
+            ("[9007199254740993.0,18446744073709551616]", "[9007199254740992,1.8446744073709552e+19]"),
+            // A reader that rounds carelessly moves this one by a bit each time.
+            (
+                "[2.2250738585072014e-308,5e-324,123456789.12345679e-30]",
+                "[2.2250738585072014e-308,5e-324,1.234567891234568e-22]",
+            ),
+        ] {
+            let json = Json::parse(text).unwrap();
+            assert_eq!(json.as_str(), form);
+            assert_eq!(Json::parse(json.as_str()).unwrap(), json);
+        }
+        assert!(Json::parse("1e400").is_err());
+        assert_eq!(Json::parse("[{\"a\":[]}]").unwrap().depth(), 3);
     }
 
     #[test]

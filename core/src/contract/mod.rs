@@ -24,6 +24,7 @@ pub use context::{Context, Embeds, Lifted};
 pub use dice::{Dice, Keys, Purpose, Roll};
 pub use effect::{Effect, EffectOf};
 pub use input::{CommandId, Input, InputOf, Life, Members, NodeId};
+pub(crate) use json::DEPTH_MAX;
 pub use json::{Json, JsonError};
 pub use machine::Machine;
 pub use observe::{Findings, Observation, Probe, Span, View, Violation};

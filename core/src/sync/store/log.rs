@@ -1,0 +1,235 @@
+//! What a store tells its replica to log and to send, and how it comes back from a log.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::shelf::Shelf;
+use super::{Shelved, Store};
+use crate::contract::{NodeId, Time};
+use crate::sync::collection::{CollectionState, Name};
+use crate::sync::{DocumentId, DocumentState, Limits, Refusal, Stamp};
+
+/// What replicas tell each other: the state of one thing, to be joined.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Change {
+    /// A collection, without its documents.
+    Collection {
+        /// Its name.
+        name: Name,
+        /// What it is now.
+        state: CollectionState,
+    },
+    /// A document or tombstone.
+    Document {
+        /// Its collection's name.
+        collection: Name,
+        /// Its collection's epoch.
+        epoch: Stamp,
+        /// Its name.
+        id: DocumentId,
+        /// What it is now.
+        state: DocumentState,
+    },
+}
+
+impl Change {
+    /// The latest stamp in it.
+    #[must_use]
+    pub fn version(&self) -> Stamp {
+        match self {
+            Self::Collection { state, .. } => state.version(),
+            Self::Document { state, .. } => state.version(),
+        }
+    }
+}
+
+/// What makes a store durable: the records of all that changed it, in order, bring it back; so does its snapshot and the
+/// records after it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Record {
+    /// What is behind all that a snapshot holds: the clock, and the number of changes taken in.
+    Horizon {
+        /// The greatest stamp given or seen.
+        clock: Stamp,
+        /// Changes taken in.
+        arrivals: u64,
+    },
+    /// Something changed.
+    Changed {
+        /// Which of this store's changes it is, counted from 1.
+        arrival: u64,
+        /// What it is now.
+        change: Change,
+    },
+    /// Tombstones were taken out for good.
+    Collected {
+        /// Their collection's name.
+        collection: Name,
+        /// Their collection's epoch.
+        epoch: Stamp,
+        /// Their names.
+        ids: Vec<DocumentId>,
+    },
+}
+
+impl Store {
+    /// Takes in what another replica told. The record to log, or `None` if nothing changed.
+    ///
+    /// # Errors
+    /// If its clock is too far ahead, or it is a document of a collection that is not known yet in this epoch: then the
+    /// collection's state must come first.
+    pub fn apply(&mut self, change: &Change, wall: Time) -> Result<Option<Record>, Refusal> {
+        let mut clock = self.clock;
+        clock.see(change.version(), wall, self.limits.clock_ahead_ms)?;
+        let taken = match change {
+            Change::Collection { name, state } => {
+                let mut joined =
+                    self.collections.get(name).map(|shelved| shelved.state.clone()).unwrap_or_default();
+                // A view that says nothing is no collection.
+                joined.join(state).then(|| Change::Collection { name: name.clone(), state: joined })
+            }
+            Change::Document { collection, epoch, id, state } => {
+                let shelved =
+                    self.collections.get(collection).filter(|shelved| shelved.state.epoch >= *epoch);
+                let shelved = shelved.ok_or(Refusal::NoSuchCollection)?;
+                if shelved.state.epoch > *epoch {
+                    return Ok(None);
+                }
+                let joined = match shelved.shelf.get(*id) {
+                    None => Some(state.clone()),
+                    Some(entry) => {
+                        let mut joined = entry.state.clone();
+                        joined.join(state).then_some(joined)
+                    }
+                };
+                joined.map(|state| Change::Document {
+                    collection: collection.clone(),
+                    epoch: *epoch,
+                    id: *id,
+                    state,
+                })
+            }
+        };
+        let Some(taken) = taken else { return Ok(None) };
+        if !self.has_own_clock {
+            self.clock = clock;
+        }
+        Ok(Some(self.take(taken)))
+    }
+
+    /// Puts a change in place that was decided on, and numbers it.
+    pub(super) fn take(&mut self, change: Change) -> Record {
+        self.arrivals += 1;
+        self.set(&change, self.arrivals);
+        Record::Changed { arrival: self.arrivals, change }
+    }
+
+    fn set(&mut self, change: &Change, arrival: u64) {
+        match change {
+            Change::Collection { name, state } => {
+                let shelved = self.collections.entry(name.clone()).or_default();
+                // What belongs to an earlier epoch is gone; the deleted keep nothing.
+                if shelved.state.epoch != state.epoch {
+                    shelved.shelf = Shelf::default();
+                }
+                *shelved =
+                    Shelved { state: state.clone(), arrival, shelf: std::mem::take(&mut shelved.shelf) };
+            }
+            Change::Document { collection, epoch, id, state } => {
+                if let Some(shelved) =
+                    self.collections.get_mut(collection).filter(|shelved| shelved.state.epoch == *epoch)
+                {
+                    shelved.shelf.put(*id, state.clone(), arrival);
+                }
+            }
+        }
+    }
+
+    /// All that the store is, collection by collection, each document in its order of arrival: a checkpoint.
+    pub fn snapshot(&self) -> impl Iterator<Item = Record> + '_ {
+        let horizon = Record::Horizon { clock: self.clock.latest(self.node), arrivals: self.arrivals };
+        let collections = self.collections.iter().flat_map(|(name, shelved)| {
+            let Shelved { state, arrival, shelf } = shelved;
+            let head = Record::Changed {
+                arrival: *arrival,
+                change: Change::Collection { name: name.clone(), state: state.clone() },
+            };
+            let documents = shelf.arrived_after(0).map(move |(id, entry)| Record::Changed {
+                arrival: entry.arrival,
+                change: Change::Document {
+                    collection: name.clone(),
+                    epoch: state.epoch,
+                    id,
+                    state: entry.state.clone(),
+                },
+            });
+            std::iter::once(head).chain(documents)
+        });
+        std::iter::once(horizon).chain(collections)
+    }
+
+    /// Lives a record of an earlier life again. Records must come in the order in which they were made.
+    pub fn restore(&mut self, record: &Record) {
+        match record {
+            Record::Horizon { clock, arrivals } => {
+                self.clock.resume(*clock);
+                self.arrivals = self.arrivals.max(*arrivals);
+            }
+            Record::Changed { arrival, change } => {
+                self.set(change, *arrival);
+                self.arrivals = self.arrivals.max(*arrival);
+                let version = change.version();
+                if !self.has_own_clock || version.node == self.node {
+                    self.clock.resume(version);
+                }
+            }
+            Record::Collected { collection, epoch, ids } => {
+                let shelved =
+                    self.collections.get_mut(collection).filter(|shelved| shelved.state.epoch == *epoch);
+                if let Some(shelved) = shelved {
+                    ids.iter().for_each(|id| {
+                        shelved.shelf.collect(*id);
+                    });
+                }
+            }
+        }
+    }
+
+    /// Takes tombstones out for good, those of `ids` that are tombstones. The record to log, or `None` if there are none.
+    ///
+    /// Nothing here remembers them: a state from a replica that has not seen the deletion brings the document back. When it is
+    /// safe is the replica's to know.
+    ///
+    /// # Errors
+    /// If there is no such collection.
+    pub fn collect(&mut self, name: &str, ids: &[DocumentId]) -> Result<Option<Record>, Refusal> {
+        let (name, shelved) = self.shelved_mut(name)?;
+        let ids: Vec<_> = ids.iter().copied().filter(|id| shelved.shelf.collect(*id)).collect();
+        let record = Record::Collected { collection: name, epoch: shelved.state.epoch, ids };
+        Ok((!matches!(&record, Record::Collected { ids, .. } if ids.is_empty())).then_some(record))
+    }
+}
+
+/// A store as data: what cannot be computed from the rest.
+#[derive(Deserialize, Serialize)]
+struct Image {
+    node: NodeId,
+    limits: Limits,
+    has_own_clock: bool,
+    records: Vec<Record>,
+}
+
+impl Serialize for Store {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { node, limits, has_own_clock, .. } = *self;
+        Image { node, limits, has_own_clock, records: self.snapshot().collect() }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Store {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Image { node, limits, has_own_clock, records } = Image::deserialize(deserializer)?;
+        let mut store = Self { has_own_clock, ..Self::new(node, limits) };
+        records.iter().for_each(|record| store.restore(record));
+        Ok(store)
+    }
+}

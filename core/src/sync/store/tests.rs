@@ -1,0 +1,432 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::sync::Deletes;
+
+const BOOKS: &str = "books";
+
+fn json(text: &str) -> Json {
+    Json::parse(text).unwrap()
+}
+
+fn id(number: u32) -> DocumentId {
+    let mut bytes = [0, 0, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 0];
+    bytes[12..].copy_from_slice(&number.to_be_bytes());
+    DocumentId(bytes)
+}
+
+fn wall(millis: u64) -> Time {
+    Time(millis * 1_000_000)
+}
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+fn store(node: u32) -> Store {
+    let mut store = Store::new(NodeId(node), Limits { page: 50, ..Limits::default() });
+    store.create_collection(&name(BOOKS), Schema::default(), wall(0)).unwrap();
+    store
+}
+
+fn change(record: &Record) -> &Change {
+    match record {
+        Record::Changed { change, .. } => change,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// All that `from` knows, told to `to`.
+fn tell(from: &Store, to: &mut Store) {
+    for record in from.snapshot() {
+        if let Record::Changed { change, .. } = record {
+            to.apply(&change, wall(0)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_document_is_added_read_updated_and_deleted() {
+    let mut store = store(0);
+    let added = store.add(BOOKS, id(1), &json(r#"{"title":"Emma","year":1815}"#), wall(5)).unwrap();
+    let found = store.get(BOOKS, id(1)).unwrap();
+    assert_eq!(found.body(), json(&format!(r#"{{"_id":"{}","title":"Emma","year":1815}}"#, id(1))));
+    assert_eq!((found.state.version(), added.stamp.millis()), (added.stamp, 5));
+    let read = found.state.hash();
+    store.update(BOOKS, id(1), &json(r#"{"year":1816}"#), Some(&read), wall(6)).unwrap();
+    let before = store.clone();
+    assert_eq!(store.update(BOOKS, id(1), &json("{}"), Some(&read), wall(7)), Err(Refusal::HasChanged));
+    assert_eq!(store.put(BOOKS, id(1), &json("{}"), Some(&read), wall(7)), Err(Refusal::HasChanged));
+    assert_eq!(store.delete(BOOKS, id(1), Some(&read), wall(7)), Err(Refusal::HasChanged));
+    assert_eq!(store.add(BOOKS, id(1), &json("{}"), wall(7)), Err(Refusal::DocumentExists));
+    assert_eq!(store.add(BOOKS, id(2), &json(r#"{"_id":7}"#), wall(7)), Err(Refusal::BadId));
+    assert_eq!(store.update(BOOKS, id(2), &json("{}"), None, wall(7)), Err(Refusal::NoSuchDocument));
+    assert_eq!(store.get("none", id(1)), Err(Refusal::NoSuchCollection));
+    assert_eq!(store, before, "a refusal changes nothing");
+    let named = store.add(BOOKS, id(3), &json(&format!(r#"{{"_id":"{}"}}"#, id(9))), wall(8)).unwrap();
+    assert_eq!(named.id, id(9));
+    store.delete(BOOKS, id(1), None, wall(9)).unwrap();
+    assert_eq!(store.get(BOOKS, id(1)), Err(Refusal::NoSuchDocument));
+    assert_eq!(store.tombstones(BOOKS).map(|(_, id)| id).collect::<Vec<_>>(), [id(1)]);
+}
+
+#[test]
+fn documents_that_match_are_deleted() {
+    let mut store = store(0);
+    for number in 0..4 {
+        store
+            .add(BOOKS, id(number), &json(&format!(r#"{{"n":{},"x":[1.0]}}"#, number % 2)), wall(1))
+            .unwrap();
+    }
+    assert_eq!(store.delete_matching(BOOKS, &json(r#"{"n":1}"#), wall(2)), Ok(vec![]));
+    let gone: Vec<_> = store
+        .delete_matching(BOOKS, &json(r#"{"x":[1],"n":1}"#), wall(2))
+        .unwrap()
+        .iter()
+        .map(|done| done.id)
+        .collect();
+    assert_eq!(gone, [id(1), id(3)]);
+    let one = json(&format!(r#"{{"_id":"{}","n":0,"x":[1]}}"#, id(2)));
+    assert_eq!(store.delete_matching(BOOKS, &one, wall(2)).unwrap().len(), 1);
+    assert_eq!(store.count(BOOKS), (4, 3));
+}
+
+#[test]
+fn a_collection_that_is_created_anew_has_nothing_of_the_old_one() {
+    let (mut one, mut other) = (store(0), store(1));
+    tell(&one, &mut other);
+    other.add(BOOKS, id(1), &json("{}"), wall(900)).unwrap();
+    one.delete_collection(BOOKS, wall(10)).unwrap();
+    assert_eq!(one.add(BOOKS, id(2), &json("{}"), wall(11)), Err(Refusal::NoSuchCollection));
+    let schema = Schema::new(Deletes::YieldToUpdates, []).unwrap();
+    one.create_collection(&name(BOOKS), schema.clone(), wall(12)).unwrap();
+    assert_eq!(one.create_collection(&name(BOOKS), schema.clone(), wall(12)), Err(Refusal::CollectionExists));
+    let fresh = one.add(BOOKS, id(3), &json("{}"), wall(13)).unwrap();
+    assert_eq!(
+        other.apply(change(&fresh.record), wall(14)),
+        Err(Refusal::NoSuchCollection),
+        "its epoch is not known yet"
+    );
+    tell(&other, &mut one);
+    tell(&one, &mut other);
+    for store in [&one, &other] {
+        assert_eq!(store.entries(BOOKS).map(|(id, _)| id).collect::<Vec<_>>(), [id(3)]);
+        assert_eq!(store.collections().map(|(_, schema)| schema).collect::<Vec<_>>(), [&schema]);
+    }
+}
+
+#[test]
+fn a_write_exceeds_all_that_its_writer_has_read() {
+    let (mut ahead, mut behind) = (store(0), store(1));
+    tell(&ahead, &mut behind);
+    let first = ahead.add(BOOKS, id(1), &json(r#"{"a":1}"#), wall(50_000)).unwrap();
+    behind.apply(change(&first.record), wall(10)).unwrap();
+    let second = behind.update(BOOKS, id(1), &json(r#"{"a":2}"#), None, wall(11)).unwrap();
+    assert!(second.stamp > first.stamp);
+    let later = ahead.add(BOOKS, id(2), &json("{}"), wall(100_000)).unwrap();
+    let before = behind.clone();
+    assert!(matches!(behind.apply(change(&later.record), wall(12)), Err(Refusal::Clock(_))));
+    assert_eq!(behind, before);
+    // The flaw: the same reader's write is lost.
+    let mut flawed = Store::new(NodeId(2), Limits::default()).with_own_clock();
+    flawed.create_collection(&name(BOOKS), Schema::default(), wall(0)).unwrap();
+    flawed.apply(change(&first.record), wall(11)).unwrap();
+    let lost = flawed.update(BOOKS, id(1), &json(r#"{"a":3}"#), None, wall(12)).unwrap();
+    assert_eq!(flawed.get(BOOKS, id(1)).unwrap().body().value()["a"], 1);
+    assert!(lost.stamp < first.stamp);
+}
+
+#[test]
+fn a_tombstone_taken_out_too_early_lets_the_document_come_back() {
+    let (mut one, mut other) = (store(0), store(1));
+    tell(&one, &mut other);
+    let added = one.add(BOOKS, id(1), &json("{}"), wall(1)).unwrap();
+    other.apply(change(&added.record), wall(1)).unwrap();
+    one.delete(BOOKS, id(1), None, wall(2)).unwrap();
+    tell(&other, &mut one);
+    assert_eq!(one.count(BOOKS), (1, 1), "the tombstone holds");
+    assert_eq!(
+        one.collect(BOOKS, &[id(1), id(2)])
+            .unwrap()
+            .map(|record| matches!(record, Record::Collected { ids, .. } if ids == [id(1)])),
+        Some(true)
+    );
+    assert_eq!(one.collect(BOOKS, &[id(1)]), Ok(None));
+    assert_eq!(one.count(BOOKS), (0, 0));
+    tell(&other, &mut one);
+    assert!(one.get(BOOKS, id(1)).is_ok());
+    assert_eq!(one.collect(BOOKS, &[id(1)]), Ok(None), "what is alive is not collected");
+}
+
+#[test]
+fn the_feed_tells_the_latest_change_of_each_document() {
+    let mut store = store(0);
+    for number in 0..5 {
+        store.add(BOOKS, id(number), &json("{}"), wall(1)).unwrap();
+    }
+    let first = store.changes(BOOKS, None, 3).unwrap();
+    assert_eq!(first.changes.iter().map(|change| change.id).collect::<Vec<_>>(), [id(0), id(1), id(2)]);
+    store.update(BOOKS, id(3), &json(r#"{"a":1}"#), None, wall(2)).unwrap();
+    store.delete(BOOKS, id(0), None, wall(3)).unwrap();
+    let rest = store.changes(BOOKS, Some(&first.next), 0).unwrap();
+    let told: Vec<_> = rest.changes.iter().map(|change| (change.id, change.state.is_alive())).collect();
+    assert_eq!(told, [(id(4), true), (id(3), true), (id(0), false)]);
+    assert_eq!(store.changes(BOOKS, Some(&rest.changes[0].token), 0).unwrap().changes, rest.changes[1..]);
+    let end = store.changes(BOOKS, Some(&rest.next), 0).unwrap();
+    assert_eq!((end.changes.len(), &end.next), (0, &rest.next));
+    let mut other = self::store(1);
+    tell(&store, &mut other);
+    assert_eq!(other.changes(BOOKS, Some(&rest.next), 0), Err(Refusal::StaleToken));
+    store.delete_collection(BOOKS, wall(4)).unwrap();
+    store.create_collection(&name(BOOKS), Schema::default(), wall(5)).unwrap();
+    assert_eq!(store.changes(BOOKS, Some(&rest.next), 0), Err(Refusal::StaleToken));
+}
+
+#[test]
+fn a_token_that_is_not_ours_is_refused() {
+    let mut store = store(0);
+    for number in 0..5 {
+        store.add(BOOKS, id(number), &json("{}"), wall(1)).unwrap();
+    }
+    let query = Query { limit: 2, ..Query::default() };
+    let token = store.find(BOOKS, &query).unwrap().next.unwrap();
+    assert!(store.find(BOOKS, &Query { after: Some(token.clone()), ..query.clone() }).is_ok());
+    let other = Query { descending: true, after: Some(token.clone()), ..query.clone() };
+    assert_eq!(store.find(BOOKS, &other), Err(Refusal::BadToken));
+    assert_eq!(store.changes(BOOKS, Some(&token), 1), Err(Refusal::BadToken));
+    for at in 0..token.len() {
+        let mut hostile = token.clone().into_bytes();
+        hostile[at] = if hostile[at] == b'A' { b'B' } else { b'A' };
+        let after = Some(String::from_utf8(hostile).unwrap());
+        assert_eq!(store.find(BOOKS, &Query { after, ..query.clone() }), Err(Refusal::BadToken));
+    }
+    for hostile in [String::new(), "%".to_owned(), "A".repeat(100_000)] {
+        assert_eq!(
+            store.find(BOOKS, &Query { after: Some(hostile), ..query.clone() }),
+            Err(Refusal::BadToken)
+        );
+    }
+    let filter = Filter { path: "/a".parse().unwrap(), test: Test::StartsWith(String::new()) };
+    let many = Query { filters: vec![filter; 33], ..query };
+    assert_eq!(store.find(BOOKS, &many), Err(Refusal::TooManyFilters { filters_max: 32 }));
+}
+
+/// One of few documents, so that values collide.
+fn body() -> impl Strategy<Value = String> {
+    let value = prop::sample::select(vec![
+        "null",
+        "true",
+        "1",
+        "1.5",
+        "2",
+        "-3",
+        "\"a\"",
+        "\"ab\"",
+        "\"b\"",
+        "[1]",
+        "{}",
+        "{\"c\":1}",
+    ]);
+    (value.clone(), value).prop_map(|(one, other)| format!(r#"{{"a":{one},"b":{{"c":{other}}}}}"#))
+}
+
+fn orders() -> impl Strategy<Value = Order> {
+    prop_oneof![
+        Just(Order::Id),
+        Just(Order::Written),
+        Just(Order::Field("/b/c".parse().unwrap())),
+        Just(Order::Field("/a".parse().unwrap()))
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    /// Whatever is inserted, changed or deleted elsewhere while pages are read: what is there all the time is on exactly one.
+    #[test]
+    fn pages_are_the_whole(
+        bodies in proptest::collection::vec(body(), 1..40),
+        order in orders(), descending: bool, limit in 1..6_u32,
+        meanwhile in proptest::collection::vec((0..80_u32, 0..3_u8, body()), 0..30),
+    ) {
+        let mut store = store(0);
+        let mut steady: BTreeSet<DocumentId> = BTreeSet::new();
+        for (number, text) in bodies.iter().enumerate() {
+            let id = id(number as u32 * 2);
+            store.add(BOOKS, id, &json(text), wall(number as u64 % 3)).unwrap();
+            steady.insert(id);
+        }
+        let mut meanwhile = meanwhile.into_iter();
+        let mut query = Query { order, descending, limit, ..Query::default() };
+        let mut seen = Vec::new();
+        loop {
+            let page = store.find(BOOKS, &query).unwrap();
+            prop_assert!(page.documents.len() <= limit as usize);
+            seen.extend(page.documents.iter().map(|found| found.id));
+            let Some(next) = page.next else { break };
+            query.after = Some(next);
+            if let Some((number, what, text)) = meanwhile.next() {
+                let id = id(number);
+                let done = match what {
+                    0 => store.put(BOOKS, id, &json(&text), None, wall(1)),
+                    1 => store.update(BOOKS, id, &json(&text), None, wall(1)),
+                    _ => store.delete(BOOKS, id, None, wall(1)),
+                };
+                if done.is_ok() {
+                    steady.remove(&id);
+                }
+            }
+        }
+        let unique: BTreeSet<_> = seen.iter().copied().collect();
+        prop_assert_eq!(unique.len(), seen.len(), "a document is on two pages");
+        prop_assert!(steady.is_subset(&unique));
+    }
+
+    /// Filters and orders against a model that looks at whole bodies.
+    #[test]
+    fn a_query_finds_what_a_plain_search_finds(
+        bodies in proptest::collection::vec(body(), 0..40), order in orders(), descending: bool, which in 0..6_u8, bound in body(),
+    ) {
+        let mut store = store(0);
+        let mut model: BTreeMap<DocumentId, serde_json::Value> = BTreeMap::new();
+        for (number, text) in bodies.iter().enumerate() {
+            store.add(BOOKS, id(number as u32), &json(text), wall(1)).unwrap();
+            model.insert(id(number as u32), json(text).value());
+        }
+        let bound = json(&bound).value()["a"].clone();
+        let text = json(&bound.to_string());
+        let test = match which {
+            0 => Test::Equals(text),
+            1 => Test::Within(Bound::Included(text), Bound::Unbounded),
+            2 => Test::Within(Bound::Excluded(text.clone()), Bound::Unbounded),
+            3 => Test::Within(Bound::Unbounded, Bound::Included(text)),
+            4 => Test::Within(Bound::Unbounded, Bound::Excluded(text)),
+            _ => Test::StartsWith("a".to_owned()),
+        };
+        let holds = |value: &serde_json::Value| {
+            let order = match (value, &bound) {
+                (serde_json::Value::Number(one), serde_json::Value::Number(other)) => one.as_f64().partial_cmp(&other.as_f64()),
+                (serde_json::Value::String(one), serde_json::Value::String(other)) => Some(one.cmp(other)),
+                (one, other) if one == other => Some(std::cmp::Ordering::Equal),
+                (serde_json::Value::Object(_), serde_json::Value::Object(_)) => {
+                    Some(value.to_string().cmp(&bound.to_string()))
+                }
+                _ => None,
+            };
+            match which {
+                0 => order.is_some_and(|order| order.is_eq()) ,
+                1 => order.is_some_and(|order| order.is_ge()),
+                2 => order.is_some_and(|order| order.is_gt()),
+                3 => order.is_some_and(|order| order.is_le()),
+                4 => order.is_some_and(|order| order.is_lt()),
+                _ => value.as_str().is_some_and(|value| value.starts_with('a')),
+            }
+        };
+        let expected: BTreeSet<DocumentId> =
+            model.iter().filter(|(_, value)| holds(&value["b"]["c"])).map(|(id, _)| *id).collect();
+        let filters = vec![Filter { path: "/b/c".parse().unwrap(), test }];
+        let page = store.find(BOOKS, &Query { filters, order: order.clone(), descending, ..Query::default() }).unwrap();
+        let found: Vec<DocumentId> = page.documents.iter().map(|found| found.id).collect();
+        prop_assert_eq!(found.iter().copied().collect::<BTreeSet<_>>(), expected);
+        if let Order::Id | Order::Written = order {
+            prop_assert!(found.is_sorted_by(|one, next| (one < next) != descending));
+        } else {
+            let numbers = page.documents.iter().filter_map(|found| {
+                let value = found.body().value();
+                let value = if order == Order::Field("/a".parse().unwrap()) { &value["a"] } else { &value["b"]["c"] };
+                value.as_f64()
+            });
+            prop_assert!(numbers.collect::<Vec<_>>().is_sorted_by(|one, next| one == next || (one < next) != descending));
+        }
+    }
+
+    /// A store comes back from its log, from a snapshot and the log after it, and from its bytes; and two stores that were
+    /// told all hold the same.
+    #[test]
+    fn a_log_brings_the_store_back(
+        steps in proptest::collection::vec((0..2_usize, 0..7_u8, 0..6_u32, body(), 0..9_u64), 1..40), cut in 0..40_usize,
+    ) {
+        let mut stores = [store(0), store(1)];
+        let mut replayed = stores.clone();
+        let mut restored = stores.clone();
+        for (nth, (at, what, number, text, millis)) in steps.into_iter().enumerate() {
+            if nth == cut {
+                restored = [0, 1].map(|at| {
+                    let mut fresh = Store::new(NodeId(at as u32), *stores[at].limits());
+                    stores[at].snapshot().for_each(|record| fresh.restore(&record));
+                    fresh
+                });
+            }
+            let (id, wall) = (id(number), wall(millis));
+            let [one, other] = &mut stores;
+            let (here, there) = if at == 0 { (one, other) } else { (other, one) };
+            let record = match what {
+                0 => here.add(BOOKS, id, &json(&text), wall).ok().map(|done| done.record),
+                1 => here.update(BOOKS, id, &json(&text), None, wall).ok().map(|done| done.record),
+                2 => here.delete(BOOKS, id, None, wall).ok().map(|done| done.record),
+                3 => {
+                    let state = there.state(BOOKS, id).cloned();
+                    let epoch = there.collections[BOOKS].state.epoch;
+                    let told = state.map(|state| Change::Document { collection: name(BOOKS), epoch, id, state });
+                    told.and_then(|told| here.apply(&told, wall).ok().flatten())
+                }
+                4 => here.collect(BOOKS, &[id]).ok().flatten(),
+                5 if number == 0 => here.delete_collection(BOOKS, wall).ok(),
+                _ => here.create_collection(&name(BOOKS), Schema::default(), wall).ok(),
+            };
+            if let Some(record) = record {
+                let record: Record = postcard::from_bytes(&postcard::to_allocvec(&record).unwrap()).unwrap();
+                replayed[at].restore(&record);
+                restored[at].restore(&record);
+            }
+        }
+        prop_assert_eq!(&stores, &replayed);
+        prop_assert_eq!(&stores, &restored);
+        let bytes = postcard::to_allocvec(&stores[0]).unwrap();
+        prop_assert_eq!(&postcard::from_bytes::<Store>(&bytes).unwrap(), &stores[0]);
+        let [one, other] = &mut stores;
+        tell(one, other);
+        tell(other, one);
+        prop_assert!(one.collection_states().eq(other.collection_states()));
+        prop_assert!(one.entries(BOOKS).eq(other.entries(BOOKS)));
+        prop_assert_eq!(one.seen(BOOKS), other.seen(BOOKS));
+        let writes = |store: &Store| -> BTreeSet<_> { (0..2).flat_map(|node| store.written_since(BOOKS, NodeId(node), 0).collect::<Vec<_>>()).collect() };
+        let expected: BTreeSet<_> = one.entries(BOOKS).flat_map(|(id, state)| state.seen().iter().map(|stamp| (stamp, id)).collect::<Vec<_>>()).collect();
+        prop_assert_eq!(writes(one), expected);
+    }
+
+    /// Every acknowledged write is held by whoever was told all, or was superseded.
+    #[test]
+    fn acknowledged_writes_are_held(
+        steps in proptest::collection::vec((0..3_usize, 0..5_u8, 0..3_u32, body(), 0..9_u64), 1..40),
+    ) {
+        let mut stores = [store(0), store(1), store(2)];
+        let mut receipts = Vec::new();
+        for (at, what, number, text, millis) in steps {
+            let (id, wall) = (id(number), wall(millis));
+            let done = match what {
+                0 => stores[at].put(BOOKS, id, &json(&text), None, wall),
+                1 | 2 => stores[at].update(BOOKS, id, &json(&text), None, wall),
+                3 => stores[at].delete(BOOKS, id, None, wall),
+                _ => {
+                    let from = stores[(at + 1) % 3].clone();
+                    tell(&from, &mut stores[at]);
+                    continue;
+                }
+            };
+            receipts.extend(done.ok().and_then(|done| done.receipt()));
+        }
+        let [one, two, mut three] = stores;
+        receipts.iter().filter(|receipt| one.holds(receipt) == Some(false)).for_each(|receipt| {
+            assert_ne!(receipt.stamp.node, NodeId(0), "a store holds what it acknowledged");
+        });
+        tell(&one, &mut three);
+        tell(&two, &mut three);
+        for receipt in receipts {
+            prop_assert_eq!(three.holds(&receipt), Some(true), "{:?}", receipt);
+        }
+    }
+}

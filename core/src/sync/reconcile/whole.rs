@@ -1,0 +1,46 @@
+//! The methods that do not look for differences.
+
+use serde::Serialize;
+
+use super::session::{Outcome, Refusal};
+use super::turn::{Next, Reconciler, Turn};
+use super::wire::Reader;
+
+/// Distri's: the state with the strictly higher version replaces the other. Updates below it are lost, and equal versions
+/// never converge.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Overwrite;
+
+impl Reconciler for Overwrite {
+    fn hello(&mut self, turn: &mut Turn<'_>) {
+        turn.out.extend(turn.options.db_version.to_le_bytes());
+    }
+
+    fn lead(&mut self, turn: &mut Turn<'_>, hello: &mut Reader<'_>) -> Result<Next, Refusal> {
+        self.hello(turn);
+        self.receive(turn, hello)
+    }
+
+    fn receive(&mut self, turn: &mut Turn<'_>, body: &mut Reader<'_>) -> Result<Next, Refusal> {
+        let (mine, theirs) = (turn.options.db_version, body.word()?);
+        turn.step.give_all = mine > theirs;
+        turn.step.replace = mine < theirs;
+        Ok(Next::Close(if mine == theirs { Outcome::Equal } else { Outcome::Unchecked }))
+    }
+}
+
+/// Each side hands over everything.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct FullMerge;
+
+impl Reconciler for FullMerge {
+    fn lead(&mut self, turn: &mut Turn<'_>, _hello: &mut Reader<'_>) -> Result<Next, Refusal> {
+        turn.step.give_all = true;
+        turn.counters.items += turn.set.len() as u64;
+        Ok(Next::Close(Outcome::Unchecked))
+    }
+
+    fn receive(&mut self, turn: &mut Turn<'_>, body: &mut Reader<'_>) -> Result<Next, Refusal> {
+        self.lead(turn, body)
+    }
+}

@@ -1,6 +1,8 @@
 //! The workloads of the engine comparison: ordinary protocols on the shipped kernel with everything on, which is loss,
 //! latency law, partition check, counters and digest.
 
+pub mod loaded;
+
 use std::sync::Arc;
 
 use seedbed_core::contract::{Context, Duration, Input, InputOf, Never, NodeId, Protocol, Wire};

@@ -41,6 +41,10 @@ pub(super) struct Node<P: Protocol, L, W: Watch<P>> {
     /// Of the step that is being carried out.
     pub(super) effects: VecDeque<EffectOf<P>>,
     pub(super) timers: Timers<P::Timer>,
+    /// When this turn began.
+    pub(super) turned: Time,
+    /// When the turn before it began: what has run out by then waits for nothing any more.
+    pub(super) overdue: Time,
     pub(super) alarm: Alarm,
     pub(super) gate: Gate<P>,
     pub(super) disk: Disk,
@@ -130,6 +134,7 @@ impl<P: Protocol, L: Link, W: Watch<P>> Node<P, L, W> {
         loop {
             self.end_turn();
             self.set_alarm();
+            self.overdue = std::mem::replace(&mut self.turned, self.clock.steady());
             let event = self.next().await;
             self.handle(event)?;
             for _ in 1..BATCH {
@@ -151,11 +156,28 @@ impl<P: Protocol, L: Link, W: Watch<P>> Node<P, L, W> {
         self.alarm.set(next.map(|at| self.clock.instant(at)));
     }
 
-    /// Waits for something to do. Whoever runs the node comes first; of all else that is ready, any may.
+    /// Waits for something to do. A timer lets others go first that have something for the node, for a turn or two: where
+    /// the machine was late, the silence that a timer measures may be its own.
     async fn next(&mut self) -> Event<P> {
+        match self.look().await {
+            Event::Timer if !self.is_due(self.overdue) => {
+                tokio::task::yield_now().await;
+                self.look().await
+            }
+            event => event,
+        }
+    }
+
+    fn is_due(&self, now: Time) -> bool {
+        self.timers.next().is_some_and(|at| at <= now)
+    }
+
+    /// Waits for something to do. Whoever runs the node comes first, timers last that are not overdue; of all else that
+    /// is ready, any may.
+    async fn look(&mut self) -> Event<P> {
         let is_awake = !self.is_paused;
         let is_open = self.has_room();
-        let is_due = self.timers.next().is_some_and(|at| at <= self.clock.steady());
+        let (is_due, is_overdue) = (self.is_due(self.clock.steady()), self.is_due(self.overdue));
         let Self { inlets: Inlets { controls, asks, .. }, disk, link, jobs, alarm, own, .. } = self;
         let inputs = async {
             tokio::select! {
@@ -164,7 +186,7 @@ impl<P: Protocol, L: Link, W: Watch<P>> Node<P, L, W> {
                 incoming = link.receive(), if is_open => Event::Incoming(incoming),
                 news = jobs.next(), if is_open => Event::Job(news),
                 () = alarm.rang(), if is_open => Event::Rang,
-                () = ready(()), if is_open && is_due => Event::Timer,
+                () = ready(()), if is_open && is_overdue => Event::Timer,
                 () = ready(()), if is_open && !own.is_empty() => Event::Own,
             }
         };
@@ -172,6 +194,7 @@ impl<P: Protocol, L: Link, W: Watch<P>> Node<P, L, W> {
             biased;
             Some(control) = controls.recv() => Event::Control(control),
             event = inputs, if is_awake => event,
+            () = ready(()), if is_awake && is_open && is_due => Event::Timer,
         }
     }
 
@@ -245,7 +268,7 @@ impl<P: Protocol, L: Link, W: Watch<P>> Node<P, L, W> {
         self.step(Input::Command { id, command });
     }
 
-    /// Takes the frames of a peer, one after another; timers that run out meanwhile do not wait for them all.
+    /// Takes the frames of a peer, one after another; timers that are overdue do not wait for them all.
     fn frames(&mut self, frames: &Frames) -> Result<(), Ended> {
         let from = frames.from;
         let mut rest = &frames.bytes[..];
@@ -255,7 +278,7 @@ impl<P: Protocol, L: Link, W: Watch<P>> Node<P, L, W> {
                     self.counters.received += 1;
                     self.hear_refusals()?;
                     self.step(Input::Message { from, message, blob });
-                    self.fire(self.now);
+                    self.fire(self.overdue);
                     size
                 }
                 Err(FrameError::UnknownKind { skip, .. }) => {

@@ -122,6 +122,8 @@ fn equip<P: Protocol, S: Store, L: Link, W: Watch<P>>(
         now: seedbed_core::contract::Time::ZERO,
         effects: VecDeque::new(),
         timers: Timers::default(),
+        turned: seedbed_core::contract::Time::ZERO,
+        overdue: seedbed_core::contract::Time::ZERO,
         alarm,
         gate: Gate::default(),
         disk,

@@ -2,6 +2,7 @@
 //! latency law, partition check, counters and digest.
 
 pub mod loaded;
+pub mod replicas;
 
 use std::sync::Arc;
 

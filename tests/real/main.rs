@@ -4,4 +4,5 @@ mod bed;
 mod command;
 mod elections;
 mod join;
+mod keys;
 mod node;

@@ -126,7 +126,7 @@ impl Joiner {
         let data = self.dir.join("data");
         make_folder(&data)?;
         let roster = data.join("roster.json");
-        identity::remember(cluster, &welcome.statements, &roster)
+        identity::remember(cluster, &welcome.statements, &welcome.revoked, &roster)
             .map_err(|error| AdmissionError::Failed { what: roster.display().to_string(), error })?;
         let text = node_file(cluster, listen, api, welcome)?;
         Ok(replace(file, text.as_bytes())?)

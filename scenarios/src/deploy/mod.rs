@@ -6,6 +6,7 @@ mod admission;
 mod cluster;
 mod epoch;
 mod home;
+mod keyring;
 mod limits;
 mod log;
 mod node;

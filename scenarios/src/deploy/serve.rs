@@ -26,6 +26,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use super::epoch::{EpochError, Epochs};
+use super::keyring::{KeyFiles, Keyring};
 use super::log::Log;
 use super::{Address, NodePlan};
 use crate::format::Report;
@@ -166,11 +167,12 @@ async fn start<P: Subject>(
     log: &Log,
 ) -> Result<Running<P>, ServeError> {
     let (file, knobs, me) = (&plan.file, plan.file.limits.knobs(), NodeId(*plan.file.node));
-    let key = SecretKey::load(&plan.path(&file.key))?;
+    let files = KeyFiles::at(plan.path(&file.key));
     let data = plan.path(&file.data);
     fs::create_dir_all(&data).map_err(|error| ServeError::Failed { path: data.clone(), error })?;
     let epochs = Epochs::check(&data, file)?;
-    let registrar = registrar(plan, key.clone(), &data)?;
+    let (registrar, next) = registrar(plan, &files, &data)?;
+    let key = registrar.key();
     let roster = registrar.roster().clone();
     let options = Options { create: !epochs.is_known(), ..Options::default() };
     let opened = StoreLog::open(&data.join("store"), options)?;
@@ -191,6 +193,7 @@ async fn start<P: Subject>(
         Tls::new(listener, key, roster.clone()).map_err(|error| ServeError::System(error.to_string()))?;
     let tls = tls.with_others(errands(registrar.clone(), log.clone()));
     let lanes = Lanes::default();
+    let keyring = Keyring::new(files, registrar.clone(), tls.entrance(), log.clone(), next);
     let link = StreamLink::start(link, tls, Arc::new(Gossip::new(log.clone(), lanes.clone())));
     let (peers, counters, cuts) = (link.peers(), link.counters(), file.faults.then(Cuts::default));
     let events_path = data.join("events.jsonl");
@@ -228,6 +231,7 @@ async fn start<P: Subject>(
         lanes,
         counters: Some(counters),
         cuts,
+        keys: Some(Box::new(keyring)),
     };
     let door = match settings {
         Some(settings) => Some(Door::open(settings, Arc::new(face)).await?),
@@ -303,8 +307,14 @@ fn record(dir: &Path, me: NodeId, life: Life, about: About) -> Result<Recorder, 
     Recorder::create(dir, me, life, about).map_err(|error| ServeError::Failed { path: dir.into(), error })
 }
 
-/// Who belongs: as the file has it, and as was heard since. The key must be one of this node's own.
-fn registrar(plan: &NodePlan, key: SecretKey, data: &Path) -> Result<Registrar, ServeError> {
+/// Who belongs: as the file has it, and as was heard since; and the key that is to replace the node's, if that was begun.
+/// The key must be one of this node's own.
+fn registrar(
+    plan: &NodePlan,
+    files: &KeyFiles,
+    data: &Path,
+) -> Result<(Registrar, Option<SecretKey>), ServeError> {
+    let key = files.load()?;
     let members = plan.members();
     let mine = members.iter().find(|member| member.node.0 == *plan.file.node);
     let is_mine = mine.is_some_and(|mine| mine.keys.iter().any(|validity| validity.key == key.public()));
@@ -316,6 +326,16 @@ fn registrar(plan: &NodePlan, key: SecretKey, data: &Path) -> Result<Registrar, 
         settings: plan.file.shared(),
     };
     let registrar = Registrar::open(this, &data.join("roster.json"))?;
+    let (node, next) = (registrar.node(), files.next(&registrar)?);
+    if let Some(next) = next {
+        if registrar.roster().node_of(&key.public()) == Some(node) {
+            return Ok((registrar, Some(next)));
+        }
+        // The time of the old one is over.
+        files.replace()?;
+        registrar.speak_with(next);
+        return Ok((registrar, None));
+    }
     // A key may have been changed since the file was written.
     if !is_mine && registrar.roster().node_of(&key.public()) != Some(registrar.node()) {
         let message = format!("the key in {} is none of node {}", plan.file.key, *plan.file.node);
@@ -323,7 +343,7 @@ fn registrar(plan: &NodePlan, key: SecretKey, data: &Path) -> Result<Registrar, 
         let problem = problem.help(format!("its public key is {}", key.public()));
         return Err(plan.report(problem.into()).into());
     }
-    Ok(registrar)
+    Ok((registrar, None))
 }
 
 async fn listen(address: &Address) -> Result<TcpListener, ServeError> {

@@ -8,6 +8,7 @@ use seedbed_core::contract::{NodeId, Subject};
 use serde_json::Value;
 
 use super::events::{EventLog, Observed};
+use super::keys::Keys;
 use super::lanes::Lanes;
 use super::node::{BoxFuture, Cut, DiskStatus, Failure, Faults, Figure, LinkStatus, Node, Status, Way};
 use crate::host::{CommandError, Handle};
@@ -33,6 +34,8 @@ pub struct Hosted<P: Subject> {
     pub counters: Option<Arc<Counters>>,
     /// Where links are cut, if its configuration allows that to the door.
     pub cuts: Option<Cuts>,
+    /// Whoever knows the keys of its cluster, if it has any.
+    pub keys: Option<Box<dyn Keys>>,
 }
 
 /// The names of a node.
@@ -157,6 +160,10 @@ impl<P: Subject> Node for Hosted<P> {
         faults.heal.iter().for_each(|cut| cuts.heal(cut.peer, cut.way.into()));
         faults.cut.iter().for_each(|cut| cuts.cut(cut.peer, cut.way.into()));
         Ok(cuts.list().into_iter().map(|(peer, way)| Cut { peer, way: way.into() }).collect())
+    }
+
+    fn keys(&self) -> Option<&dyn Keys> {
+        self.keys.as_deref()
     }
 }
 

@@ -9,6 +9,7 @@
 pub mod events;
 mod guard;
 mod hosted;
+mod keys;
 mod lanes;
 mod metrics;
 mod node;
@@ -24,6 +25,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use hosted::{About, Hosted};
+pub use keys::{Keys, MemberList, MemberStatus, OVERLAP, Revoke, Revoked, Rotate, Rotated};
 pub use lanes::{LaneStatus, Lanes};
 pub use node::{
     BoxFuture, Cut, DiskStatus, Failure, Faults, Figure, FigureKind, LinkStatus, Node, Status, Way,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::events::{Event, EventLog};
+use super::keys::Keys;
 use super::lanes::LaneStatus;
 
 /// A future that can be sent to another thread.
@@ -45,6 +46,11 @@ pub trait Node: Debug + Send + Sync + 'static {
         let _ = faults;
         Err(Failure::NotOffered)
     }
+
+    /// Whoever knows the keys of its cluster, if it has any.
+    fn keys(&self) -> Option<&dyn Keys> {
+        None
+    }
 }
 
 /// Why a node did not do as it was asked.
@@ -62,6 +68,12 @@ pub enum Failure {
     /// It is down, or went down before it answered: what was asked may have been done.
     #[error("the node is down, or went down before it answered")]
     Down,
+    /// It could, but it would be wrong as things are.
+    #[error("{0}")]
+    Refused(String),
+    /// It tried, and the system did not let it.
+    #[error("{0}")]
+    Failed(String),
     /// It does not do such things.
     #[error("this node is not configured to do that")]
     NotOffered,

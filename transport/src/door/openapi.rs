@@ -156,6 +156,20 @@ fn schemas() -> Value {
         ], &[]),
         "Faults": object(&[], &[("heal_all", &truth), ("heal", &list(reference("Cut"))), ("cut", &list(reference("Cut")))]),
         "Cuts": object(&[("cuts", &list(reference("Cut")))], &[]),
+        "MemberList": object(&[
+            ("members", &json!({ "type": "object", "additionalProperties": reference("Member") })),
+            ("revoked", &list(text.clone())), ("behind", &nodes),
+        ], &[]),
+        "Member": object(&[
+            ("address", &text), ("votes", &truth),
+            ("keys", &json!({ "type": "object", "additionalProperties": { "type": ["integer", "null"] } })),
+        ], &[]),
+        "Revoke": object(&[], &[("node", &natural), ("key", &text)]),
+        "Revoked": object(&[("revoked", &list(text.clone())), ("behind", &nodes)], &[]),
+        "Rotate": object(&[("overlap_s", &natural)], &[]),
+        "Rotated": object(&[
+            ("node", &natural), ("old", &text), ("new", &text), ("until", &natural), ("behind", &nodes),
+        ], &[]),
         "Cut": object(&[("peer", &natural)], &[("way", &json!({ "enum": ["to", "from", "both"] }))]),
     })
 }

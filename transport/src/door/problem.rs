@@ -39,6 +39,8 @@ impl From<Failure> for Problem {
             Failure::Unreadable(_) => StatusCode::BAD_REQUEST,
             Failure::TimedOut => StatusCode::GATEWAY_TIMEOUT,
             Failure::Busy | Failure::Down => StatusCode::SERVICE_UNAVAILABLE,
+            Failure::Refused(_) => StatusCode::CONFLICT,
+            Failure::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Failure::NotOffered => StatusCode::FORBIDDEN,
         };
         Self::new(status, failure.to_string())

@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, watch};
 
 use super::guard::{self, Access};
+use super::keys::{Keys, Revoke, Rotate};
 use super::metrics;
 use super::node::{Failure, Faults, Figure};
 use super::openapi::{self, Answer, Body};
@@ -125,6 +126,47 @@ pub(super) const ROUTES: &[Route] = &[
         handler: || post(faults),
     },
     Route {
+        path: "/api/v1/members",
+        method: "get",
+        access: Access::Reader,
+        about: "Who belongs to the cluster, with which keys, and which keys are revoked.",
+        body: None,
+        answers: &[
+            (200, "The members as this node knows them.", Body::Json("MemberList")),
+            (403, "The node has no keys.", Body::Problem),
+        ],
+        handler: || get(members),
+    },
+    Route {
+        path: "/api/v1/keys/revoke",
+        method: "post",
+        access: Access::Writer,
+        about: "Takes a key, or all keys of a member, out of the cluster for good. All members are told, and end live \
+                connections that were made with them.",
+        body: Some(Body::Json("Revoke")),
+        answers: &[
+            (200, "The keys, and who has not been told yet.", Body::Json("Revoked")),
+            (400, "There is no such member or key.", Body::Problem),
+            (409, "The key is that of the node that is asked, or the node has no vote.", Body::Problem),
+            (500, "The node could not write it down.", Body::Problem),
+        ],
+        handler: || post(revoke),
+    },
+    Route {
+        path: "/api/v1/keys/rotate",
+        method: "post",
+        access: Access::Writer,
+        about: "Gives the node a new key, which it makes itself. All members are told; both keys are good for a while.",
+        body: Some(Body::Json("Rotate")),
+        answers: &[
+            (200, "Both keys, and who has not been told yet.", Body::Json("Rotated")),
+            (400, "The overlap is too short or too long.", Body::Problem),
+            (409, "The key is being replaced already.", Body::Problem),
+            (500, "The node could not write it down.", Body::Problem),
+        ],
+        handler: || post(rotate),
+    },
+    Route {
         path: "/api/v1/openapi.json",
         method: "get",
         access: Access::Anyone,
@@ -148,6 +190,10 @@ pub(super) struct App {
 }
 
 impl App {
+    fn keys(&self) -> Result<&dyn Keys, Failure> {
+        self.node.keys().ok_or(Failure::NotOffered)
+    }
+
     pub(super) fn new(
         settings: Settings,
         address: SocketAddr,
@@ -356,4 +402,20 @@ async fn faults(State(app): State<Arc<App>>, request: Request) -> Result<Respons
     let faults: Faults = app.read(request).await?;
     let cuts = app.node.faults(&faults)?;
     Ok(json(&serde_json::json!({ "cuts": cuts })))
+}
+
+async fn members(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    Ok(json(&app.keys()?.members()))
+}
+
+async fn revoke(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let keys = app.keys()?;
+    let wanted: Revoke = app.read(request).await?;
+    Ok(json(&keys.revoke(wanted).await?))
+}
+
+async fn rotate(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let keys = app.keys()?;
+    let wanted: Rotate = app.read(request).await?;
+    Ok(json(&keys.rotate(wanted).await?))
 }

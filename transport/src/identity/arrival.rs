@@ -1,7 +1,7 @@
 //! Connections that come in, sorted by what they want to speak before any key is looked at.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::ServerConfig;
 use rustls::server::Acceptor;
@@ -15,10 +15,17 @@ use super::{
     ALPN_JOIN, ALPN_PEER, ALPN_ROSTER, PublicKey, Roster, SecretKey, Trust, peer_key, server_config, serving,
 };
 
-/// Lets in members, and, at another door, those who want to become members.
+/// Lets in members, and, at another door, those who want to become members. Clones are the same entrance.
 #[derive(Clone, Debug)]
 pub struct Entrance {
     roster: Roster,
+    shown: Arc<RwLock<Shown>>,
+}
+
+/// The key that is shown to who comes in, and what is made of it.
+#[derive(Clone, Debug)]
+struct Shown {
+    key: SecretKey,
     peers: Arc<ServerConfig>,
     joiners: Arc<ServerConfig>,
 }
@@ -38,8 +45,28 @@ impl Entrance {
     /// # Errors
     /// If the TLS library refuses the key; it has no reason to.
     pub fn new(key: &SecretKey, roster: &Roster) -> Result<Self, rustls::Error> {
-        let joiners = serving(key, Trust::Anyone, &[ALPN_JOIN])?;
-        Ok(Self { roster: roster.clone(), peers: server_config(key, roster)?, joiners })
+        let shown = Arc::new(RwLock::new(Shown::new(key, roster)?));
+        Ok(Self { roster: roster.clone(), shown })
+    }
+
+    /// The key that is shown.
+    #[must_use]
+    pub fn key(&self) -> SecretKey {
+        self.shown().key
+    }
+
+    /// Shows another key from now on. Connections that there are stay.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn show(&self, key: &SecretKey) -> Result<(), rustls::Error> {
+        let shown = Shown::new(key, &self.roster)?;
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = shown;
+        Ok(())
+    }
+
+    fn shown(&self) -> Shown {
+        self.shown.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Shakes hands. Whoever calls this limits the time it may take.
@@ -52,8 +79,8 @@ impl Entrance {
             .client_hello()
             .alpn()
             .is_some_and(|mut offers| offers.next() == Some(ALPN_JOIN) && offers.next().is_none());
-        let config = if wants_to_join { &self.joiners } else { &self.peers };
-        let stream = start.into_stream(config.clone()).await?;
+        let Shown { peers, joiners, .. } = self.shown();
+        let stream = start.into_stream(if wants_to_join { joiners } else { peers }).await?;
         let (key, spoken) = (peer_key(stream.get_ref().1), stream.get_ref().1.alpn_protocol());
         let Some(key) = key else { return Err(io::Error::other("no key was shown")) };
         if wants_to_join && spoken == Some(ALPN_JOIN) {
@@ -66,5 +93,12 @@ impl Entrance {
             Some(ALPN_ROSTER) => Ok(Arrival::Errand(Errand { who: Caller::Member(node), stream })),
             _ => Err(io::Error::other("no protocol was agreed on")),
         }
+    }
+}
+
+impl Shown {
+    fn new(key: &SecretKey, roster: &Roster) -> Result<Self, rustls::Error> {
+        let joiners = serving(key, Trust::Anyone, &[ALPN_JOIN])?;
+        Ok(Self { key: key.clone(), peers: server_config(key, roster)?, joiners })
     }
 }

@@ -2,7 +2,8 @@
 //! join, or a member tells what it has heard and hears what the other has.
 //!
 //! What a node learns, it tells every other member, until each has heard it: so all come to know the same, those too
-//! that were away.
+//! that were away. Statements are signed, and count whoever passes them on. That keys are revoked is no statement, because
+//! it must hold when the key of whoever said it is long gone: it is believed if a member that votes says so here.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,8 +12,8 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use seedbed_core::contract::NodeId;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -45,10 +46,18 @@ pub enum Done {
     Heard(usize),
 }
 
+/// What one member tells another: all that it knows of members, beside its configuration.
+#[derive(Debug, Deserialize, Serialize)]
+struct News {
+    /// Revocations are heeded after them: what a key said before counts.
+    statements: Vec<Signed>,
+    revoked: Vec<PublicKey>,
+}
+
 /// Errands at once; who comes later is turned away.
 pub(super) const ERRANDS_MAX: usize = 16;
-/// The longest frame with statements: all that a node keeps.
-const STATEMENTS_SIZE_MAX: usize = 1 << 20;
+/// The longest frame with news: all that a node keeps.
+const NEWS_SIZE_MAX: usize = 2 << 20;
 /// An errand to another member takes no longer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Members that are told at once.
@@ -84,11 +93,11 @@ impl Registrar {
         };
         match errand.who {
             Caller::Joiner(key) => self.welcome(key, &mut errand.stream).await.map(Done::Joined),
-            Caller::Member(_) => {
+            Caller::Member(node) => {
                 let exchange = async {
-                    let told = read_frame(&mut errand.stream, STATEMENTS_SIZE_MAX).await?;
-                    let heard = self.hear(told).await;
-                    write_frame(&mut errand.stream, &self.statements(), STATEMENTS_SIZE_MAX).await?;
+                    let told = read_frame(&mut errand.stream, NEWS_SIZE_MAX).await?;
+                    let heard = self.hear(node, told).await;
+                    write_frame(&mut errand.stream, &self.news(), NEWS_SIZE_MAX).await?;
                     errand.stream.shutdown().await?;
                     heard.map_err(io::Error::other)
                 };
@@ -101,28 +110,27 @@ impl Registrar {
     /// Never returns.
     pub async fn spread(&self) {
         let mut changes = self.roster().changes();
-        let others = || {
-            let members = self.roster().members().into_iter().map(|member| member.node);
-            members.filter(|node| *node != self.node()).collect::<BTreeSet<_>>()
-        };
-        let (mut behind, mut pause) = (others(), PAUSE.0);
+        let mut pause = PAUSE.0;
         loop {
-            let telling = behind.iter().map(|&node| async move { (node, self.tell(node).await.is_ok()) });
-            let mut told = stream::iter(telling.collect::<Vec<_>>()).buffer_unordered(TELLING_MAX);
-            let mut reached = Vec::new();
-            while let Some((node, is_told)) = told.next().await {
-                reached.extend(is_told.then_some(node));
-            }
-            drop(told);
-            behind.retain(|node| !reached.contains(node));
+            let telling = self.behind().into_iter().map(|node| async move {
+                // Before it is known what there is to tell, so that nothing that comes meanwhile is taken for told.
+                let version = self.roster().version();
+                if self.tell(node).await.is_ok() {
+                    self.note_told(node, version);
+                }
+            });
+            stream::iter(telling.collect::<Vec<_>>())
+                .buffer_unordered(TELLING_MAX)
+                .for_each(async |()| {})
+                .await;
             let again = async {
-                match behind.is_empty() {
+                match self.behind().is_empty() {
                     true => std::future::pending().await,
                     false => tokio::time::sleep(pause).await,
                 }
             };
             tokio::select! {
-                () = changes.next() => (behind, pause) = (others(), PAUSE.0),
+                () = changes.next() => pause = PAUSE.0,
                 () = again => pause = (pause * 2).min(PAUSE.1),
             }
         }
@@ -132,27 +140,40 @@ impl Registrar {
     async fn tell(&self, node: NodeId) -> io::Result<usize> {
         let Some(Member { address, .. }) = self.roster().member(node) else { return Ok(0) };
         let trust = Trust::Member(self.roster().clone(), node);
-        let config = dialling(self.key(), trust, ALPN_ROSTER).map_err(io::Error::other)?;
+        let config = dialling(&self.key(), trust, ALPN_ROSTER).map_err(io::Error::other)?;
         let exchange = async {
             let stream = TcpStream::connect(&address).await?;
             let mut stream = TlsConnector::from(config).connect(nobody(), stream).await?;
-            write_frame(&mut stream, &self.statements(), STATEMENTS_SIZE_MAX).await?;
-            read_frame::<Vec<Signed>>(&mut stream, STATEMENTS_SIZE_MAX).await
+            write_frame(&mut stream, &self.news(), NEWS_SIZE_MAX).await?;
+            read_frame::<News>(&mut stream, NEWS_SIZE_MAX).await
         };
         let told = timeout(PATIENCE, exchange).await.map_err(io::Error::from)??;
         // What is refused here would be refused again.
-        Ok(self.hear(told).await.unwrap_or(0))
+        Ok(self.hear(node, told).await.unwrap_or(0))
+    }
+
+    fn news(&self) -> News {
+        News { statements: self.statements(), revoked: self.roster().revoked() }
     }
 
     /// A member has told this. Returns how much of it was news, once that is durable.
-    async fn hear(&self, mut told: Vec<Signed>) -> Result<usize, Refused> {
-        self.forget_known(&mut told);
-        if told.is_empty() {
+    async fn hear(&self, from: NodeId, told: News) -> Result<usize, Refused> {
+        let News { mut statements, mut revoked } = told;
+        self.forget_known(&mut statements);
+        let known: BTreeSet<PublicKey> = self.roster().revoked().into_iter().collect();
+        let votes = self.roster().member(from).is_some_and(|member| member.votes);
+        revoked.retain(|key| votes && !known.contains(key));
+        if statements.is_empty() && revoked.is_empty() {
             return Ok(0);
         }
         let registrar = self.clone();
-        let heard = tokio::task::spawn_blocking(move || registrar.learn(told)).await;
-        heard.unwrap_or(Err(Refused::Full))
+        let hear = move || {
+            let learnt = registrar.learn(statements);
+            // Whatever becomes of statements: who is revoked is out.
+            let heeded = registrar.revoke(&revoked);
+            Ok(learnt? + heeded?)
+        };
+        tokio::task::spawn_blocking(hear).await.unwrap_or(Err(Refused::Full))
     }
 }
 

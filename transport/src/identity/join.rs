@@ -56,6 +56,8 @@ pub struct Welcome {
     pub members: Vec<Member>,
     /// What was said of members since, its own admission included.
     pub statements: Vec<Signed>,
+    /// Keys that were revoked.
+    pub revoked: Vec<PublicKey>,
     /// What else it needs to know.
     pub settings: String,
 }

@@ -9,12 +9,12 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use seedbed_core::contract::NodeId;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::errand::ERRANDS_MAX;
 use super::join::{Denied, Request, Welcome};
@@ -27,10 +27,14 @@ pub struct Registrar(Arc<Inner>);
 
 struct Inner {
     this: Node,
+    /// With which it speaks now.
+    key: RwLock<SecretKey>,
     roster: Roster,
     ledger: Mutex<Ledger>,
     /// For errands.
     places: Semaphore,
+    /// Which version of the roster other members have been told of.
+    told: watch::Sender<BTreeMap<NodeId, u64>>,
 }
 
 /// A node, as its configuration has it.
@@ -40,7 +44,7 @@ pub struct Node {
     pub cluster: String,
     /// Its name.
     pub node: NodeId,
-    /// Its key.
+    /// Its key, until [`Registrar::speak_with`] gives it another.
     pub key: SecretKey,
     /// The members it starts with, itself included.
     pub members: Vec<Member>,
@@ -71,6 +75,8 @@ pub const SETTINGS_MAX: usize = 64 << 10;
 const STATEMENTS_MAX: usize = 2 * super::MEMBERS_MAX;
 /// More tokens that were used and have not ended are refused.
 const USED_MAX: usize = 4_096;
+/// More keys that were revoked are refused.
+pub(super) const REVOKED_MAX: usize = 4_096;
 /// A longer file was not written by a node.
 const FILE_MAX: u64 = 8 << 20;
 
@@ -83,13 +89,16 @@ impl Registrar {
         let broken = |error| RegistrarError::Members { error };
         let roster = Roster::new(this.members.iter().cloned()).map_err(broken)?;
         let kept = Kept::load(file, &this.cluster)?;
-        kept.revoked.iter().for_each(|key| roster.revoke(key));
+        let (revoked, key) = (kept.revoked.clone(), RwLock::new(this.key.clone()));
         let ledger = Mutex::new(Ledger { file: file.into(), kept: Kept { statements: Vec::new(), ..kept } });
-        let registrar = Self(Arc::new(Inner { this, roster, ledger, places: Semaphore::new(ERRANDS_MAX) }));
+        let (places, told) = (Semaphore::new(ERRANDS_MAX), watch::Sender::default());
+        let registrar = Self(Arc::new(Inner { this, key, roster, ledger, places, told }));
         let mut ledger = registrar.ledger();
         // What rested on a member that the configuration no longer has is dropped.
         let _ = registrar.act(&mut ledger.kept, kept.statements);
         drop(ledger);
+        // Comes last: what a key said before it was revoked holds, above all that another one replaces it.
+        revoked.iter().for_each(|key| registrar.roster().revoke(key));
         Ok(registrar)
     }
 
@@ -111,8 +120,16 @@ impl Registrar {
         self.0.this.node
     }
 
-    pub(super) fn key(&self) -> &SecretKey {
-        &self.0.this.key
+    /// The key with which it speaks now.
+    #[must_use]
+    pub fn key(&self) -> SecretKey {
+        self.0.key.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on it speaks with this key, which others must know already: see [`rotate`](Self::rotate). Tokens that
+    /// were made with the old one are worth nothing any more.
+    pub fn speak_with(&self, key: SecretKey) {
+        *self.0.key.write().unwrap_or_else(PoisonError::into_inner) = key;
     }
 
     pub(super) fn places(&self) -> &Semaphore {
@@ -123,6 +140,40 @@ impl Registrar {
     #[must_use]
     pub fn statements(&self) -> Vec<Signed> {
         self.ledger().kept.statements.clone()
+    }
+
+    pub(super) fn note_told(&self, node: NodeId, version: u64) {
+        self.0.told.send_modify(|told| {
+            let last = told.entry(node).or_default();
+            *last = version.max(*last);
+        });
+    }
+
+    /// The other members that have a key, and have not been told all that this node knows of members.
+    #[must_use]
+    pub fn behind(&self) -> BTreeSet<NodeId> {
+        let (version, told) = (self.0.roster.version(), self.0.told.borrow());
+        let is_behind = |node: &NodeId| told.get(node).is_none_or(|told| *told < version);
+        self.others().into_iter().filter(is_behind).collect()
+    }
+
+    /// The other members that have a key: those that can be told anything.
+    #[must_use]
+    pub fn others(&self) -> BTreeSet<NodeId> {
+        let members = self.0.roster.members().into_iter();
+        let others = members.filter(|member| member.node != self.node() && !member.keys.is_empty());
+        others.map(|member| member.node).collect()
+    }
+
+    /// Returns once `is_so` holds of those who are [`behind`](Self::behind).
+    pub async fn until_told(&self, is_so: impl Fn(&BTreeSet<NodeId>) -> bool) {
+        let (mut told, mut changes) = (self.0.told.subscribe(), self.0.roster.changes());
+        while !is_so(&self.behind()) {
+            tokio::select! {
+                _ = told.changed() => {}
+                () = changes.next() => {}
+            }
+        }
     }
 
     pub(super) fn forget_known(&self, said: &mut Vec<Signed>) {
@@ -184,7 +235,7 @@ impl Registrar {
         request: Request,
         exporter: &[u8; 32],
     ) -> Result<Welcome, Denied> {
-        let (this, now) = (&self.0.this, roster::now());
+        let (this, key, now) = (&self.0.this, self.key(), roster::now());
         let grant = &request.grant;
         if grant.cluster != this.cluster {
             return Err(Denied::OtherCluster);
@@ -192,7 +243,7 @@ impl Registrar {
         if grant.until <= now {
             return Err(Denied::Expired);
         }
-        if !grant.is_proven(&this.key, exporter, &joiner, &request.proof) {
+        if !grant.is_proven(&key, exporter, &joiner, &request.proof) {
             return Err(Denied::Forged);
         }
         let node = node_for(&joiner);
@@ -210,7 +261,7 @@ impl Registrar {
             key: joiner,
             address: request.listen,
         };
-        let signed = statement.sign(&this.key);
+        let signed = statement.sign(&key);
         // First on disk, then in force: what was promised survives, and a token is not used twice across a crash.
         let before = ledger.kept.clone();
         ledger.kept.used.insert(grant.id, grant.until);
@@ -228,7 +279,7 @@ impl Registrar {
         }
         let statements = ledger.kept.statements.clone();
         let (members, settings) = (this.members.clone(), this.settings.clone());
-        Ok(Welcome { node, members, statements, settings })
+        Ok(Welcome { node, members, statements, revoked: self.0.roster.revoked(), settings })
     }
 
     /// Says that this node's key is replaced by a new one, and that the one in use ends after `overlap`. All members
@@ -238,25 +289,38 @@ impl Registrar {
     /// If the new key is not free, or what was said could not be kept.
     pub fn rotate(&self, new: &PublicKey, overlap: Duration) -> Result<Signed, Refused> {
         let this = &self.0.this;
-        let epoch = self.0.roster.member(this.node).map_or(0, |member| member.epoch) + 1;
-        let until = roster::now().saturating_add(overlap.as_secs());
+        let now = roster::now();
+        // Rises even if the configuration has been written anew since the last change, and does not know of it.
+        let epoch =
+            self.0.roster.member(this.node).map_or(0, |member| member.epoch.saturating_add(1)).max(now);
+        let until = now.saturating_add(overlap.as_secs());
         let cluster = this.cluster.clone();
         let signed =
-            Statement::Rotation { cluster, node: this.node, key: *new, epoch, until }.sign(&this.key);
+            Statement::Rotation { cluster, node: this.node, key: *new, epoch, until }.sign(&self.key());
         self.learn(vec![signed.clone()]).map(|_| signed)
     }
 
-    /// This key is nobody's any more for this node, which remembers that.
+    /// These keys are nobody's any more for this node, which remembers that, and for all members whom it tells: they
+    /// take it from a member that votes. Returns how much was news, once that is durable.
     ///
     /// # Errors
-    /// If the disk fails: the key is revoked for this life only.
-    pub fn revoke(&self, key: &PublicKey) -> io::Result<()> {
-        self.0.roster.revoke(key);
+    /// If there is no room, or the disk fails: the keys are revoked for this life then.
+    pub fn revoke(&self, keys: &[PublicKey]) -> Result<usize, Refused> {
         let mut ledger = self.ledger();
-        if !ledger.kept.revoked.contains(key) {
-            ledger.kept.revoked.push(*key);
+        let before = ledger.kept.revoked.len();
+        for key in keys {
+            if ledger.kept.revoked.len() >= REVOKED_MAX {
+                return Err(Refused::Full);
+            }
+            if !ledger.kept.revoked.contains(key) {
+                ledger.kept.revoked.push(*key);
+            }
         }
-        ledger.save()
+        let news = ledger.kept.revoked.len() - before;
+        // In force even if it cannot be kept.
+        let saved = if news > 0 { ledger.save() } else { Ok(()) };
+        keys.iter().for_each(|key| self.0.roster.revoke(key));
+        saved.map(|()| news).map_err(|_| Refused::Full)
     }
 
     /// A panic elsewhere leaves what is kept as it was: it is changed whole.
@@ -318,8 +382,9 @@ impl Kept {
 ///
 /// # Errors
 /// If the disk fails.
-pub fn remember(cluster: &str, statements: &[Signed], file: &Path) -> io::Result<()> {
-    Kept { cluster: cluster.into(), statements: statements.to_vec(), ..Kept::default() }.save(file)
+pub fn remember(cluster: &str, statements: &[Signed], revoked: &[PublicKey], file: &Path) -> io::Result<()> {
+    let (statements, revoked) = (statements.to_vec(), revoked.to_vec());
+    Kept { cluster: cluster.into(), statements, revoked, ..Kept::default() }.save(file)
 }
 
 /// Why a registrar cannot start.

@@ -24,7 +24,7 @@ pub struct Member {
     pub address: String,
     /// Whether its vote counts.
     pub votes: bool,
-    /// Counts the changes of its key.
+    /// Rises with every change of its key.
     pub epoch: u64,
     /// What it may identify itself by. More than one while one replaces the other.
     pub keys: Vec<Validity>,
@@ -97,6 +97,11 @@ impl Roster {
     #[must_use]
     pub fn members(&self) -> Vec<Member> {
         self.0.borrow().members.values().cloned().collect()
+    }
+
+    /// Counts the changes.
+    pub(super) fn version(&self) -> u64 {
+        self.0.borrow().version
     }
 
     /// The membership as protocols know it. Its epoch rises with every change of this roster.

@@ -32,7 +32,7 @@ pub enum Statement {
         node: NodeId,
         /// The new one.
         key: PublicKey,
-        /// Counts the changes of this node's key.
+        /// Rises with every change of this node's key.
         epoch: u64,
         /// When the old one ends, in seconds since 1970.
         until: u64,

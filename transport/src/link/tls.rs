@@ -21,7 +21,6 @@ const READ: usize = 32 << 10;
 /// Carries byte streams over TLS.
 pub struct Tls {
     listener: TcpListener,
-    key: SecretKey,
     roster: Roster,
     entrance: Entrance,
     others: Box<Others>,
@@ -38,7 +37,7 @@ impl Tls {
     pub fn new(listener: TcpListener, key: SecretKey, roster: Roster) -> Result<Self, rustls::Error> {
         let entrance = Entrance::new(&key, &roster)?;
         // Nobody else is listened to.
-        Ok(Self { listener, key, roster, entrance, others: Box::new(drop) })
+        Ok(Self { listener, roster, entrance, others: Box::new(drop) })
     }
 
     /// Who comes in and does not speak as a peer, but to join, say, is taken care of here.
@@ -46,6 +45,12 @@ impl Tls {
     pub fn with_others(mut self, others: impl Fn(Arrival<Socket>) + Send + Sync + 'static) -> Self {
         self.others = Box::new(others);
         self
+    }
+
+    /// Where others come in: to show another key from now on, there and to those who are dialled.
+    #[must_use]
+    pub fn entrance(&self) -> Entrance {
+        self.entrance.clone()
     }
 
     fn session(&self, peer: NodeId, key: PublicKey, stream: TlsStream<Socket>) -> Session<TlsStream<Socket>> {
@@ -74,7 +79,7 @@ impl Carrier for Tls {
     }
 
     async fn dial(&self, peer: NodeId, address: &str) -> io::Result<Session<Self::Stream>> {
-        let config = client_config(&self.key, &self.roster, peer).map_err(io::Error::other)?;
+        let config = client_config(&self.entrance.key(), &self.roster, peer).map_err(io::Error::other)?;
         let stream = gathered(tcp::dial(address).await?);
         let stream = TlsConnector::from(Arc::clone(&config)).connect(nobody(), stream).await?;
         let key = peer_key(stream.get_ref().1).ok_or_else(|| io::Error::other("no key was shown"))?;

@@ -118,7 +118,7 @@ async fn a_member_and_a_revoked_key_cannot_join() {
     let folder = Folder::new("known");
     let server = Server::alone(&folder).await;
     assert_eq!(denied(&server.token(), 10).await, Denied::Taken);
-    server.registrar.revoke(&key(20).public()).unwrap();
+    server.registrar.revoke(&[key(20).public()]).unwrap();
     let token = server.token();
     assert_eq!(denied(&token, 20).await, Denied::Taken);
     // Nobody has come in with it, so it is still good.

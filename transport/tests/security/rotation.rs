@@ -91,3 +91,57 @@ async fn what_rests_on_a_later_statement_waits_for_it() {
     assert_eq!(other.learn(vec![admission, rotation]), Ok(2));
     assert_eq!(other.roster().node_of(&new), Some(name));
 }
+
+#[tokio::test]
+async fn a_revocation_reaches_all_members_and_outlives_who_told_it() {
+    let folder = Folder::new("revocation");
+    let (mut members, mut servers) = (vec![member(0, 10), member(1, 11), member(2, 12)], Vec::new());
+    let places = [listen().await, listen().await];
+    for (member, place) in members.iter_mut().zip(&places) {
+        member.address.clone_from(&place.1);
+    }
+    for (node, (listener, _)) in (0..).zip(places) {
+        let seed = 10 + node as u8;
+        servers.push(Server::start(registrar(&folder, node, seed, members.clone()), seed, listener));
+    }
+    let gone = key(12).public();
+    assert_eq!(servers[0].registrar.revoke(&[gone]), Ok(1));
+    assert_eq!(servers[0].registrar.revoke(&[gone]), Ok(0));
+    until(servers[1].registrar.roster(), |roster| roster.node_of(&gone).is_none()).await;
+    servers[0].registrar.until_told(|behind| behind.is_empty()).await;
+    drop(servers);
+    // Nobody is left who could say it again.
+    let again = registrar(&folder, 1, 11, members);
+    assert_eq!((again.roster().node_of(&gone), again.roster().revoked()), (None, vec![gone]));
+}
+
+#[tokio::test]
+async fn who_does_not_vote_revokes_nobody_else() {
+    let folder = Folder::new("unheeded");
+    let (mut members, places) = (vec![member(0, 10), member(1, 11)], [listen().await, listen().await]);
+    (members[0].address, members[1].address) = (places[0].1.clone(), places[1].1.clone());
+    members[1].votes = false;
+    let mut servers = Vec::new();
+    for (node, (listener, _)) in (0..).zip(places) {
+        let seed = 10 + node as u8;
+        servers.push(Server::start(registrar(&folder, node, seed, members.clone()), seed, listener));
+    }
+    servers[1].registrar.revoke(&[key(77).public()]).unwrap();
+    // What it says of itself is heard on the same errand.
+    servers[1].registrar.rotate(&key(31).public(), Duration::from_secs(3600)).unwrap();
+    until(servers[0].registrar.roster(), |roster| roster.node_of(&key(31).public()).is_some()).await;
+    assert_eq!(servers[0].registrar.roster().revoked(), []);
+}
+
+#[tokio::test]
+async fn the_new_key_of_a_node_outlives_the_revocation_of_the_old_one() {
+    let folder = Folder::new("replaced");
+    let node = open(&folder, 0, 10);
+    let other = open(&folder, 1, 11);
+    let said = other.rotate(&key(31).public(), Duration::from_secs(3600)).unwrap();
+    node.learn(vec![said]).unwrap();
+    node.revoke(&[key(11).public()]).unwrap();
+    for roster in [node.roster(), open(&folder, 0, 10).roster()] {
+        assert!(!comes_in(roster, 11).await && comes_in(roster, 31).await);
+    }
+}

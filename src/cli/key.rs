@@ -47,7 +47,9 @@ enum Action {
     /// only the new one. Once all members have heard, the node speaks with the new key and the file of the old one is
     /// replaced. Join tokens that the node has issued end with the old key.
     #[command(after_help = "Example:
-  seedbed key rotate --api http://127.0.0.1:7200 --token-file token --overlap 1h")]
+  seedbed key rotate --api http://127.0.0.1:7200 --token-file token --overlap 1h
+
+Exit codes: 0 all members know, 1 some could not be told yet and will be, 2 it failed: see the message.")]
     Rotate {
         #[command(flatten)]
         door: Door,
@@ -63,7 +65,7 @@ enum Action {
   seedbed key revoke n2 --api http://127.0.0.1:7200 --token-file token
   seedbed key revoke 6qlmw6d7r2mc... --api http://127.0.0.1:7200 --token-file token
 
-Exit codes: 0 all members know, 1 some could not be told yet and will be, 2 nothing was revoked.")]
+Exit codes: 0 all members know, 1 some could not be told yet and will be, 2 it failed: see the message.")]
     Revoke {
         /// The member, such as n2, or the public key.
         #[arg(value_name = "NODE|KEY")]

@@ -16,7 +16,9 @@ use seedbed_core::contract::NodeId;
 use seedbed_transport::door::{
     BoxFuture, Failure, Keys, MemberList, OVERLAP, Revoke, Revoked, Rotate, Rotated,
 };
-use seedbed_transport::identity::{Entrance, KeyFileError, PublicKey, Registrar, SecretKey, Statement};
+use seedbed_transport::identity::{
+    Entrance, KeyFileError, PublicKey, Refused, Registrar, SecretKey, Statement,
+};
 
 use super::log::Log;
 
@@ -114,6 +116,7 @@ impl Keyring {
         tokio::spawn(async move {
             let Inner { files, registrar, entrance, log, .. } = &*keyring.0;
             let (others, old) = (registrar.others().len(), registrar.key().public());
+            registrar.speak_next_with(next.clone());
             let ended = async {
                 while registrar.roster().node_of(&old).is_some() {
                     tokio::time::sleep(LOOK).await;
@@ -206,7 +209,12 @@ impl Keys for Keyring {
             let (registrar, revoked) = (self.0.registrar.clone(), keys.clone());
             let done = tokio::task::spawn_blocking(move || registrar.revoke(&revoked)).await;
             let done = done.map_err(|error| Failure::Failed(error.to_string()))?;
-            done.map_err(|error| Failure::Failed(format!("revoked until the next start only: {error}")))?;
+            done.map_err(|error| match error {
+                Refused::Unkept => Failure::Failed(
+                    "revoked until this node's next start only: it cannot be kept on disk".into(),
+                ),
+                other => Failure::Failed(format!("nothing is revoked: {other}")),
+            })?;
             for key in &keys {
                 self.0.log.warn(format_args!("the key {key} is revoked"));
             }

@@ -284,7 +284,9 @@ fn errands<IO: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
                 (Err(error), Caller::Joiner(key)) => {
                     log.warn(format_args!("{key:?} has not joined: {error}"))
                 }
-                (Err(error), Caller::Member(node)) => log.debug(format_args!("no news from {node}: {error}")),
+                (Err(error), Caller::Member(node, _)) => {
+                    log.debug(format_args!("no news from {node}: {error}"))
+                }
             }
         });
     }
@@ -327,23 +329,15 @@ fn registrar(
     };
     let registrar = Registrar::open(this, &data.join("roster.json"))?;
     let (node, next) = (registrar.node(), files.next(&registrar)?);
-    if let Some(next) = next {
-        if registrar.roster().node_of(&key.public()) == Some(node) {
-            return Ok((registrar, Some(next)));
-        }
-        // The time of the old one is over.
-        files.replace()?;
-        registrar.speak_with(next);
-        return Ok((registrar, None));
-    }
     // A key may have been changed since the file was written.
-    if !is_mine && registrar.roster().node_of(&key.public()) != Some(registrar.node()) {
+    let is_mine = is_mine || next.is_some() || registrar.roster().node_of(&key.public()) == Some(node);
+    if !is_mine {
         let message = format!("the key in {} is none of node {}", plan.file.key, *plan.file.node);
         let problem = Problem::new(plan.file.node.span, message);
         let problem = problem.help(format!("its public key is {}", key.public()));
         return Err(plan.report(problem.into()).into());
     }
-    Ok((registrar, None))
+    Ok((registrar, next))
 }
 
 async fn listen(address: &Address) -> Result<TcpListener, ServeError> {

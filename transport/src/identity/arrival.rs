@@ -90,7 +90,7 @@ impl Entrance {
         let node = self.roster.node_of(&key).ok_or_else(lost)?;
         match spoken {
             Some(ALPN_PEER) => Ok(Arrival::Peer(node, key, stream)),
-            Some(ALPN_ROSTER) => Ok(Arrival::Errand(Errand { who: Caller::Member(node), stream })),
+            Some(ALPN_ROSTER) => Ok(Arrival::Errand(Errand { who: Caller::Member(node, key), stream })),
             _ => Err(io::Error::other("no protocol was agreed on")),
         }
     }

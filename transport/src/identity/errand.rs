@@ -5,7 +5,6 @@
 //! that were away. Statements are signed, and count whoever passes them on. That keys are revoked is no statement, because
 //! it must hold when the key of whoever said it is long gone: it is believed if a member that votes says so here.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -20,7 +19,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::server::TlsStream;
 
-use super::{ALPN_ROSTER, JoinError, Member, PublicKey, Refused, Registrar, Signed, Trust, dialling, nobody};
+use super::{
+    ALPN_ROSTER, JoinError, Member, PublicKey, Refused, Registrar, SecretKey, Signed, Trust, dialling,
+    nobody, peer_key,
+};
 
 /// Somebody wants something about members: [`Registrar::run`] sees to it.
 pub struct Errand<IO> {
@@ -33,8 +35,8 @@ pub struct Errand<IO> {
 pub enum Caller {
     /// A stranger with this key, who wants to join.
     Joiner(PublicKey),
-    /// A member, who wants to tell and to hear.
-    Member(NodeId),
+    /// A member with this key, who wants to tell and to hear.
+    Member(NodeId, PublicKey),
 }
 
 /// What an errand has come to.
@@ -93,10 +95,17 @@ impl Registrar {
         };
         match errand.who {
             Caller::Joiner(key) => self.welcome(key, &mut errand.stream).await.map(Done::Joined),
-            Caller::Member(node) => {
+            Caller::Member(_, key) => {
                 let exchange = async {
                     let told = read_frame(&mut errand.stream, NEWS_SIZE_MAX).await?;
-                    let heard = self.hear(node, told).await;
+                    if self.roster().node_of(&key).is_none() {
+                        return Err(io::Error::other("the key was lost meanwhile"));
+                    }
+                    let heard = self.hear(&key, told).await;
+                    if heard == Err(Refused::Unkept) {
+                        // Who gets no answer tells again.
+                        return Err(io::Error::other(Refused::Unkept));
+                    }
                     write_frame(&mut errand.stream, &self.news(), NEWS_SIZE_MAX).await?;
                     errand.stream.shutdown().await?;
                     heard.map_err(io::Error::other)
@@ -136,33 +145,43 @@ impl Registrar {
         }
     }
 
-    /// Tells one member, and hears it.
+    /// Tells one member, and hears it: with the key that is to come if the member takes no other.
     async fn tell(&self, node: NodeId) -> io::Result<usize> {
+        let told = self.tell_with(&self.key(), node).await;
+        match (told, self.next_key()) {
+            (Err(_), Some(next)) => self.tell_with(&next, node).await,
+            (told, _) => told,
+        }
+    }
+
+    async fn tell_with(&self, key: &SecretKey, node: NodeId) -> io::Result<usize> {
         let Some(Member { address, .. }) = self.roster().member(node) else { return Ok(0) };
         let trust = Trust::Member(self.roster().clone(), node);
-        let config = dialling(&self.key(), trust, ALPN_ROSTER).map_err(io::Error::other)?;
+        let config = dialling(key, trust, ALPN_ROSTER).map_err(io::Error::other)?;
         let exchange = async {
             let stream = TcpStream::connect(&address).await?;
             let mut stream = TlsConnector::from(config).connect(nobody(), stream).await?;
+            let key = peer_key(stream.get_ref().1).ok_or_else(|| io::Error::other("no key was shown"))?;
             write_frame(&mut stream, &self.news(), NEWS_SIZE_MAX).await?;
-            read_frame::<News>(&mut stream, NEWS_SIZE_MAX).await
+            io::Result::Ok((key, read_frame::<News>(&mut stream, NEWS_SIZE_MAX).await?))
         };
-        let told = timeout(PATIENCE, exchange).await.map_err(io::Error::from)??;
+        let (key, told) = timeout(PATIENCE, exchange).await.map_err(io::Error::from)??;
         // What is refused here would be refused again.
-        Ok(self.hear(node, told).await.unwrap_or(0))
+        Ok(self.hear(&key, told).await.unwrap_or(0))
     }
 
     fn news(&self) -> News {
         News { statements: self.statements(), revoked: self.roster().revoked() }
     }
 
-    /// A member has told this. Returns how much of it was news, once that is durable.
-    async fn hear(&self, from: NodeId, told: News) -> Result<usize, Refused> {
+    /// The member with this key has told this. Returns how much of it was news, once that is durable.
+    async fn hear(&self, from: &PublicKey, told: News) -> Result<usize, Refused> {
         let News { mut statements, mut revoked } = told;
-        self.forget_known(&mut statements);
-        let known: BTreeSet<PublicKey> = self.roster().revoked().into_iter().collect();
-        let votes = self.roster().member(from).is_some_and(|member| member.votes);
-        revoked.retain(|key| votes && !known.contains(key));
+        let from = self.roster().node_of(from).and_then(|node| self.roster().member(node));
+        if !from.is_some_and(|member| member.votes) {
+            revoked.clear();
+        }
+        self.forget_known(&mut statements, &mut revoked);
         if statements.is_empty() && revoked.is_empty() {
             return Ok(0);
         }
@@ -173,7 +192,7 @@ impl Registrar {
             let heeded = registrar.revoke(&revoked);
             Ok(learnt? + heeded?)
         };
-        tokio::task::spawn_blocking(hear).await.unwrap_or(Err(Refused::Full))
+        tokio::task::spawn_blocking(hear).await.unwrap_or(Err(Refused::Unkept))
     }
 }
 

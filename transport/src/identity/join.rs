@@ -96,7 +96,7 @@ impl From<Refused> for Denied {
         match refused {
             Refused::Taken | Refused::Old => Self::Taken,
             Refused::Full => Self::Full,
-            Refused::Stranger | Refused::Forged => Self::Failed,
+            Refused::Stranger | Refused::Forged | Refused::Unkept => Self::Failed,
         }
     }
 }

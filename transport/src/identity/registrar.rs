@@ -29,6 +29,8 @@ struct Inner {
     this: Node,
     /// With which it speaks now.
     key: RwLock<SecretKey>,
+    /// Which is to replace it.
+    next: RwLock<Option<SecretKey>>,
     roster: Roster,
     ledger: Mutex<Ledger>,
     /// For errands.
@@ -92,7 +94,8 @@ impl Registrar {
         let (revoked, key) = (kept.revoked.clone(), RwLock::new(this.key.clone()));
         let ledger = Mutex::new(Ledger { file: file.into(), kept: Kept { statements: Vec::new(), ..kept } });
         let (places, told) = (Semaphore::new(ERRANDS_MAX), watch::Sender::default());
-        let registrar = Self(Arc::new(Inner { this, key, roster, ledger, places, told }));
+        let registrar =
+            Self(Arc::new(Inner { this, key, next: RwLock::default(), roster, ledger, places, told }));
         let mut ledger = registrar.ledger();
         // What rested on a member that the configuration no longer has is dropped.
         let _ = registrar.act(&mut ledger.kept, kept.statements);
@@ -130,6 +133,16 @@ impl Registrar {
     /// were made with the old one are worth nothing any more.
     pub fn speak_with(&self, key: SecretKey) {
         *self.0.key.write().unwrap_or_else(PoisonError::into_inner) = key;
+        *self.0.next.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// This key is to replace the other. Members that do not take the other any more are told with it.
+    pub fn speak_next_with(&self, key: SecretKey) {
+        *self.0.next.write().unwrap_or_else(PoisonError::into_inner) = Some(key);
+    }
+
+    pub(super) fn next_key(&self) -> Option<SecretKey> {
+        self.0.next.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn places(&self) -> &Semaphore {
@@ -176,9 +189,13 @@ impl Registrar {
         }
     }
 
-    pub(super) fn forget_known(&self, said: &mut Vec<Signed>) {
-        let known: BTreeSet<Signed> = self.statements().into_iter().collect();
+    /// What is kept already is no news. That it is in force does not suffice.
+    pub(super) fn forget_known(&self, said: &mut Vec<Signed>, revoked: &mut Vec<PublicKey>) {
+        let ledger = self.ledger();
+        let known: BTreeSet<&Signed> = ledger.kept.statements.iter().collect();
         said.retain(|signed| !known.contains(signed));
+        let known: BTreeSet<&PublicKey> = ledger.kept.revoked.iter().collect();
+        revoked.retain(|key| !known.contains(key));
     }
 
     /// Acts on what was said, and keeps it. Returns how much was news, once that is durable.
@@ -194,7 +211,8 @@ impl Registrar {
         let acted = self.act(&mut ledger.kept, said);
         let news = ledger.kept.statements.len() - before;
         if news > 0 && ledger.save().is_err() {
-            return Err(Refused::Full);
+            ledger.kept.statements.truncate(before);
+            return Err(Refused::Unkept);
         }
         forged.and(acted).map(|()| news)
     }
@@ -304,23 +322,23 @@ impl Registrar {
     /// take it from a member that votes. Returns how much was news, once that is durable.
     ///
     /// # Errors
-    /// If there is no room, or the disk fails: the keys are revoked for this life then.
+    /// If there is no room: none of them is revoked. If the disk fails: they are, for this life.
     pub fn revoke(&self, keys: &[PublicKey]) -> Result<usize, Refused> {
         let mut ledger = self.ledger();
         let before = ledger.kept.revoked.len();
-        for key in keys {
-            if ledger.kept.revoked.len() >= REVOKED_MAX {
-                return Err(Refused::Full);
-            }
-            if !ledger.kept.revoked.contains(key) {
-                ledger.kept.revoked.push(*key);
-            }
+        let known: BTreeSet<PublicKey> = ledger.kept.revoked.iter().copied().collect();
+        let news: BTreeSet<PublicKey> = keys.iter().copied().filter(|key| !known.contains(key)).collect();
+        if before + news.len() > REVOKED_MAX {
+            return Err(Refused::Full);
         }
-        let news = ledger.kept.revoked.len() - before;
-        // In force even if it cannot be kept.
-        let saved = if news > 0 { ledger.save() } else { Ok(()) };
+        ledger.kept.revoked.extend(&news);
+        let saved = if news.is_empty() { Ok(()) } else { ledger.save() };
         keys.iter().for_each(|key| self.0.roster.revoke(key));
-        saved.map(|()| news).map_err(|_| Refused::Full)
+        if saved.is_err() {
+            ledger.kept.revoked.truncate(before);
+            return Err(Refused::Unkept);
+        }
+        Ok(news.len())
     }
 
     /// A panic elsewhere leaves what is kept as it was: it is changed whole.

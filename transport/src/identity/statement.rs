@@ -155,6 +155,9 @@ pub enum Refused {
     /// There is no room for more members, keys or statements.
     #[error("there is no room for more")]
     Full,
+    /// The disk failed: it is forgotten with this life.
+    #[error("it cannot be kept on disk")]
+    Unkept,
 }
 
 impl From<Unacceptable> for Refused {

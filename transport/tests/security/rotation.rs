@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seedbed_core::contract::NodeId;
 use seedbed_transport::identity::{
-    Arrival, Entrance, Refused, Registrar, Roster, Signed, Statement, client_config,
+    Arrival, Entrance, PublicKey, Refused, Registrar, Roster, Signed, Statement, client_config,
 };
 
 use crate::bed::{CLUSTER, Folder, Server, key, listen, meet, member, registrar, until};
@@ -116,6 +116,26 @@ async fn a_revocation_reaches_all_members_and_outlives_who_told_it() {
 }
 
 #[tokio::test]
+async fn who_has_missed_the_end_of_its_old_key_tells_with_the_new_one() {
+    let folder = Folder::new("ended");
+    let (mut members, (listener, address)) = (vec![member(0, 10), member(1, 11)], listen().await);
+    members[0].address = address;
+    let other = Server::start(registrar(&folder, 0, 10, members.clone()), 10, listener);
+    let node = registrar(&folder, 1, 11, members);
+    // The other has heard already that the old key is over.
+    let said = node.rotate(&key(31).public(), Duration::ZERO).unwrap();
+    other.registrar.learn(vec![said]).unwrap();
+    assert_eq!(other.registrar.roster().node_of(&key(11).public()), None);
+    node.speak_next_with(key(31));
+    let told = node.until_told(|behind| behind.is_empty());
+    tokio::select! {
+        () = told => {}
+        () = node.spread() => {}
+        () = tokio::time::sleep(Duration::from_secs(20)) => panic!("nobody takes either key"),
+    }
+}
+
+#[tokio::test]
 async fn who_does_not_vote_revokes_nobody_else() {
     let folder = Folder::new("unheeded");
     let (mut members, places) = (vec![member(0, 10), member(1, 11)], [listen().await, listen().await]);
@@ -144,4 +164,38 @@ async fn the_new_key_of_a_node_outlives_the_revocation_of_the_old_one() {
     for roster in [node.roster(), open(&folder, 0, 10).roster()] {
         assert!(!comes_in(roster, 11).await && comes_in(roster, 31).await);
     }
+}
+
+#[test]
+fn what_the_disk_did_not_take_is_news_again() {
+    let folder = Folder::new("unkept");
+    let node = open(&folder, 1, 11);
+    let rotation = open(&folder, 1, 11);
+    std::fs::remove_dir_all(&folder.0).unwrap();
+    let gone = key(10).public();
+    assert_eq!(node.revoke(&[gone]), Err(Refused::Unkept));
+    assert_eq!(node.roster().node_of(&gone), None, "it is in force");
+    let said = rotation.rotate(&key(31).public(), Duration::from_secs(3600));
+    assert_eq!(said, Err(Refused::Unkept));
+
+    std::fs::create_dir_all(&folder.0).unwrap();
+    assert_eq!(node.revoke(&[gone]), Ok(1));
+    assert_eq!(open(&folder, 1, 11).roster().revoked(), [gone]);
+}
+
+#[test]
+fn no_more_keys_are_revoked_than_there_is_room_for() {
+    let folder = Folder::new("revoked-full");
+    let node = open(&folder, 1, 11);
+    let many: Vec<PublicKey> = (0..5_000_u32)
+        .map(|number| {
+            let mut bytes = [0; 32];
+            bytes[..4].copy_from_slice(&number.to_be_bytes());
+            PublicKey(bytes)
+        })
+        .collect();
+    assert_eq!(node.revoke(&many), Err(Refused::Full));
+    assert_eq!(node.roster().revoked(), []);
+    // The same key twice is one.
+    assert_eq!(node.revoke(&[many[0], many[1], many[0]]), Ok(2));
 }

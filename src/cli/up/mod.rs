@@ -85,7 +85,7 @@ impl Up {
         let mut rows: BTreeMap<u32, Row> = BTreeMap::new();
         while !signals.wait(LOOK) {
             for (index, status) in fleet.look() {
-                view.say(&format!("n{index} {}: {}", ending(status), last_line(&seats, index)));
+                view.say(&format!("n{index} {}{}", ending(status), last_line(&seats, index)));
             }
             if self.restart {
                 for index in fleet.restart()? {
@@ -136,10 +136,13 @@ fn detach(mut fleet: Fleet, doors: &Doors, signals: &Signals, head: &str) -> Don
             stop(fleet, signals);
             match code {
                 Some(1) => {
-                    super::tell(&anyhow::anyhow!("n{index} {}\n{words}", ending(*status)));
+                    super::tell(&anyhow::anyhow!(
+                        "n{index} {}; its log ends with:\n{words}",
+                        ending(*status)
+                    ));
                     return Ok(Verdict::Violated);
                 }
-                _ => bail!("n{index} {}\n{words}", ending(*status)),
+                _ => bail!("n{index} {}; its log ends with:\n{words}", ending(*status)),
             }
         }
         waiting.retain(|seat| !doors.is_ready(&seat.api));
@@ -188,11 +191,13 @@ fn watch_doors(seats: &[Seat], doors: &Doors) -> Receiver<Row> {
     heard
 }
 
+/// What a node's log ends with, if it says anything.
 fn last_line(seats: &[Seat], index: u32) -> String {
-    let seat = seats.iter().find(|seat| seat.index == index);
-    seat.map_or_else(String::new, |seat| {
-        last_words(seat).lines().last().unwrap_or_default().trim().to_owned()
-    })
+    let words = seats.iter().find(|seat| seat.index == index).map(last_words).unwrap_or_default();
+    match words.lines().last().map(str::trim) {
+        None | Some("") => String::new(),
+        Some(line) => format!("; its last line: {line}"),
+    }
 }
 
 /// The end of a node's log.

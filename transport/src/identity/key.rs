@@ -143,15 +143,18 @@ impl SecretKey {
         let failed = |error| KeyFileError::Failed { path: path.into(), error };
         let file = File::open(path).map_err(failed)?;
         let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(KeyFileError::Exposed { path: path.into(), mode });
-        }
-        let mut text = String::new();
-        file.take(FILE_MAX).read_to_string(&mut text).map_err(failed)?;
+        let mut bytes = Vec::new();
+        file.take(FILE_MAX).read_to_end(&mut bytes).map_err(failed)?;
+        let text = std::str::from_utf8(&bytes).unwrap_or_default();
         let seed = text.trim_end().strip_prefix(FILE_PREFIX).and_then(base32::decode);
         let seed = seed.and_then(|seed| <[u8; 32]>::try_from(seed).ok());
         let key = seed.and_then(|seed| Self::from_seed(seed).ok());
-        key.ok_or_else(|| KeyFileError::NotAKey { path: path.into() })
+        let key = key.ok_or_else(|| KeyFileError::NotAKey { path: path.into() })?;
+        // Only now: of another file nobody is told how open it should be.
+        if mode & 0o077 != 0 {
+            return Err(KeyFileError::Exposed { path: path.into(), mode });
+        }
+        Ok(key)
     }
 }
 

@@ -46,11 +46,15 @@ fn a_key_that_others_can_reach_is_refused() {
 fn what_is_no_key_is_refused_without_showing_it() {
     let folder = Folder::new("wrong");
     let path = folder.0.join("node.key");
-    for text in ["", "hunter2", "seedbed-secret-key-1 hunter2", "seedbed-secret-key-2 aaaa"] {
+    let texts = ["", "hunter2", "seedbed-secret-key-1 hunter2", "seedbed-secret-key-2 aaaa"];
+    for text in texts.map(str::as_bytes).into_iter().chain([&b"hunter2 \xff"[..]]) {
         fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-        let error = SecretKey::load(&path).unwrap_err();
-        assert!(matches!(error, KeyFileError::NotAKey { .. }));
-        assert!(!format!("{error} {error:?}").contains("hunter2"));
+        // Of a file that is open to others, too, nobody is told to close it.
+        for mode in [0o600, 0o644] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let error = SecretKey::load(&path).unwrap_err();
+            assert!(matches!(error, KeyFileError::NotAKey { .. }));
+            assert!(!format!("{error} {error:?}").contains("hunter2"));
+        }
     }
 }

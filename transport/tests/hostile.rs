@@ -48,7 +48,7 @@ fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
 }
 
 fn hello(lane: Lane) -> Vec<u8> {
-    let (link_version, credits, version) = (1_u16, 2_u32, 1_u16);
+    let (link_version, credits, version) = (2_u16, 2_u32, 1_u16);
     let hello = ("test", "talk", version, ATTACKER, Life(0), lane, credits);
     let body = postcard::to_extend(&hello, link_version.to_le_bytes().to_vec()).unwrap();
     frame(HELLO, &body)
@@ -202,7 +202,7 @@ async fn no_hello_or_a_senseless_one_is_refused() {
 async fn senseless_frames_of_the_links_own_end_the_connection() {
     let (mut link, address) = victim(config(VICTIM)).await;
     let mut damaged = frame(CREDIT, &1_u32.to_le_bytes());
-    damaged[HEADER_SIZE] ^= 1;
+    damaged[HEADER_SIZE - 1] ^= 1;
     let cases = [
         (damaged, Count::Damaged, 1),
         (frame(CREDIT, b"too long for a number"), Count::Damaged, 2),

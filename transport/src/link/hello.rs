@@ -9,8 +9,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::control::{self, HELLO, OWN_MAX, REFUSE};
 
-/// The version of everything between two links: the hello, kinds of their own, credits.
-const LINK_VERSION: u16 = 1;
+/// The version of everything between two links: the frame, the hello, kinds of their own, credits. Since 2 a frame's check
+/// covers its header alone.
+const LINK_VERSION: u16 = 2;
 
 /// What a node says first.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -31,7 +31,9 @@ const READ: usize = 64 << 10;
 const READ_MIN: usize = 16 << 10;
 /// Bulk data is read and written in pieces of this size, with a look at everything else in between: otherwise a
 /// heartbeat would wait while a blob is encrypted.
-const PIECE: usize = 16 << 10;
+const PIECE: usize = 32 << 10;
+/// What leaves on the control lane, in pieces as long as its runs.
+const RUN: usize = 64 << 10;
 /// More than this is not kept for later when there is nothing to write, in bytes.
 const KEPT_MAX: usize = 64 << 10;
 
@@ -352,7 +354,8 @@ impl<'a> Connection<'a> {
     }
 
     async fn put(&self, stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io::Result<()> {
-        for mut piece in bytes.chunks(PIECE) {
+        let longest = if self.lane == Lane::Bulk { PIECE } else { RUN };
+        for mut piece in bytes.chunks(longest) {
             self.stuck.store(self.now() + 1, Relaxed);
             while !piece.is_empty() {
                 let written = stream.write(piece).await?;

@@ -196,12 +196,11 @@ impl StreamLink {
 
     /// Where to write what is for a peer; none without a connection.
     fn outgoing(&mut self, to: NodeId, lane: Lane) -> Option<&mut Outgoing> {
-        let is_open =
-            self.outgoing.get(&to).is_some_and(|outgoing| outgoing.peer.lane(lane).outbox.is_open());
-        if !is_open {
+        let is_open = |outgoing: &Outgoing| outgoing.peer.lane(lane).outbox.is_open();
+        if !self.outgoing.get(&to).is_some_and(is_open) {
             self.look_up(to);
         }
-        self.outgoing.get_mut(&to).filter(|outgoing| outgoing.peer.lane(lane).outbox.is_open())
+        self.outgoing.get_mut(&to).filter(|outgoing| is_open(outgoing))
     }
 
     /// A peer that was removed and added again is another.

@@ -404,6 +404,7 @@ impl End {
             protocol: "harness".into(),
             version: 1,
             knobs: Knobs::default(),
+            freight: None,
         };
         let key = |node: NodeId| SecretKey::from_seed([node.0 as u8; 32]).expect("a key");
         let mut link = if is_secure {

@@ -29,7 +29,15 @@ fn config(me: NodeId) -> Config {
         reconnect_max: Duration::from_millis(50),
         ..Knobs::default()
     };
-    Config { me, life: Life(0), cluster: "test".into(), protocol: "talk".into(), version: 1, knobs }
+    Config {
+        me,
+        life: Life(0),
+        cluster: "test".into(),
+        protocol: "talk".into(),
+        version: 1,
+        knobs,
+        freight: None,
+    }
 }
 
 /// Starts the victim; says where it listens.

@@ -16,7 +16,7 @@ use seedbed_transport::identity::{
 };
 use seedbed_transport::link::tls::Tls;
 use seedbed_transport::link::weather::{Calm, Cuts, Weather};
-use seedbed_transport::link::{Config, Event, Events, Link, Peers, StreamLink};
+use seedbed_transport::link::{Config, Event, Events, Freight, Link, Peers, StreamLink};
 use seedbed_transport::recording::{About, Recorder};
 use seedbed_transport::store::log::{Log as StoreLog, Options};
 use seedbed_transport::store::{Opened, StoreError};
@@ -124,7 +124,7 @@ fn run<P: Subject>(config: P::Config, about: About, plan: &NodePlan) -> Result<(
 async fn live<P: Subject>(config: P::Config, about: About, plan: &NodePlan) -> Result<(), ServeError> {
     let log = Log::new(plan.file.log);
     let mut stop = Stop::listen().map_err(|error| ServeError::System(error.to_string()))?;
-    let Running { handle, door, tasks } = start::<P>(config, about, plan, &log).await?;
+    let Running { handle, door, tasks, freight: _freight } = start::<P>(config, about, plan, &log).await?;
     let ended = tokio::select! {
         ended = handle.ended() => ended,
         () = stop.asked() => {
@@ -157,6 +157,8 @@ struct Running<P: Subject> {
     handle: Handle<P>,
     door: Option<Door>,
     tasks: Vec<JoinHandle<()>>,
+    /// Carries the bulk lanes as long as it is held.
+    freight: Freight,
 }
 
 /// Puts a node together, from its key to its door.
@@ -179,6 +181,7 @@ async fn start<P: Subject>(
     epochs.remember()?;
     let settings = door_settings(plan).await?;
     let listener = listen(&file.listen).await?;
+    let freight = Freight::start().map_err(|error| ServeError::System(error.to_string()))?;
     let life = opened.life;
     let link = Config {
         me,
@@ -188,6 +191,7 @@ async fn start<P: Subject>(
         protocol: file.protocol.value.clone(),
         version: P::VERSION,
         knobs: knobs.clone(),
+        freight: freight.handle(),
     };
     let tls =
         Tls::new(listener, key, roster.clone()).map_err(|error| ServeError::System(error.to_string()))?;
@@ -247,7 +251,7 @@ async fn start<P: Subject>(
         file.listen,
         door.as_ref().map_or_else(String::new, |door| format!(", its door is http://{}", door.address())),
     ));
-    Ok(Running { handle, door, tasks })
+    Ok(Running { handle, door, tasks, freight })
 }
 
 /// Lets link and node know who belongs, now and whenever that changes.

@@ -49,6 +49,7 @@ impl Links {
             protocol: "run".into(),
             version: 1,
             knobs: knobs.clone(),
+            freight: None,
         };
         let (address, key) = self.nodes.get(me.0 as usize).ok_or(io::ErrorKind::NotFound)?;
         let roster = Roster::new(self.members.iter().cloned()).map_err(io::Error::other)?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use seedbed_core::contract::{Lane, NodeId};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::connection;
@@ -38,6 +39,14 @@ impl Shared {
     pub(super) async fn until(&self, stage: Stage) {
         // If nobody holds the link any more, everything ends.
         let _ = self.stage.clone().wait_for(|now| *now >= stage).await;
+    }
+
+    /// Runs what belongs to a lane where that lane runs.
+    fn spawn(&self, lane: Lane, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        match &self.config.freight {
+            Some(freight) if lane == Lane::Bulk => freight.spawn(task),
+            _ => tokio::spawn(task),
+        }
     }
 
     fn hello(&self, lane: Lane) -> Hello {
@@ -104,7 +113,12 @@ async fn accept<C: Carrier>(shared: Arc<Shared>, carrier: Arc<C>, running: Runni
             };
             drop(place);
             match greeted {
-                Ok(Some(greeted)) => carry(&shared, greeted).await,
+                Ok(Some(greeted)) => {
+                    let lane = greeted.hello.lane;
+                    let carried = Arc::clone(&shared);
+                    // It fails only if the runtime is shut down, and with it the link.
+                    let _ = shared.spawn(lane, async move { carry(&carried, greeted).await }).await;
+                }
                 Ok(None) => {}
                 Err(failure) => shared.report(from, failure),
             }
@@ -148,7 +162,8 @@ async fn dial_all<C: Carrier>(
         for lane in [Lane::Control, Lane::Bulk] {
             let (shared, carrier) = (Arc::clone(&shared), Arc::clone(&carrier));
             let (peer, running) = (Arc::clone(&peer), running.clone());
-            tokio::spawn(async move {
+            let link = Arc::clone(&shared);
+            link.spawn(lane, async move {
                 let _running = running;
                 dial_on(&shared, &*carrier, &peer, lane).await;
             });

@@ -10,6 +10,7 @@ mod connection;
 mod control;
 pub mod counters;
 pub mod events;
+mod freight;
 mod hello;
 pub mod memory;
 mod outbox;
@@ -27,6 +28,7 @@ use seedbed_core::contract::{Lane, NodeId};
 
 pub use counters::{Count, Counters};
 pub use events::{Ended, Event, Events};
+pub use freight::Freight;
 pub use hello::Refusal;
 pub use peers::Peers;
 pub use stream::{Carrier, Config, Session, StreamLink};

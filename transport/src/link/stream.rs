@@ -13,6 +13,7 @@
 //!     protocol: "raft".into(),
 //!     version: 1,
 //!     knobs: Knobs::default(),
+//!     freight: None,
 //! };
 //! let link = StreamLink::start(config, Tcp::new(listener), Arc::new(()));
 //! link.peers().insert(NodeId(1), Some("127.0.0.1:7001".into()));
@@ -99,6 +100,8 @@ pub struct Config {
     pub version: u16,
     /// Limits and times.
     pub knobs: Knobs,
+    /// Where connections of the bulk lane run: see [`Freight`](super::Freight). Where the link itself runs, if nothing is said.
+    pub freight: Option<tokio::runtime::Handle>,
 }
 
 /// Reads of the control lanes that may wait for the user of a link, from all peers; beyond it, readers wait.

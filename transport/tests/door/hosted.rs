@@ -41,6 +41,7 @@ async fn seat(node: NodeId, net: &Net) -> Seat {
         protocol: "raft".into(),
         version: 1,
         knobs: Knobs::default(),
+        freight: None,
     };
     let peers = (0..NODES).map(NodeId).filter(|peer| *peer != node);
     let link = net.join(config, peers, Arc::new(lanes.clone()));

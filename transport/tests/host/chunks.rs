@@ -20,7 +20,8 @@ fn parameters() -> Parameters {
     use seedbed_core::contract::Duration;
     // The first heartbeats find no connection yet.
     let heartbeat = Duration::from_millis(20);
-    let request_timeout = Duration::from_millis(500);
+    // Longer than any machine is late, and shorter than the test waits.
+    let request_timeout = Duration::from_secs(3);
     Parameters { heartbeat, request_timeout, wipe_on_restart: false, ..Parameters::default() }
 }
 
@@ -35,6 +36,7 @@ fn begin(net: &Net, scratch: &Scratch, me: NodeId) -> Handle<Chunks> {
         protocol: "chunks".into(),
         version: Chunks::VERSION,
         knobs: Knobs { reconnect_min: Duration::from_millis(5), ..Knobs::default() },
+        freight: None,
     };
     let peers = (0..NODES).map(NodeId).filter(|peer| *peer != me);
     let about = About { protocol: "chunks".into(), nodes: NODES, params: String::new() };

@@ -106,6 +106,7 @@ pub(crate) fn config(me: u32) -> Config {
         protocol: "talk".into(),
         version: 1,
         knobs: knobs(),
+        freight: None,
     }
 }
 

@@ -32,6 +32,7 @@ async fn record(dir: &Path, protocol: &str, params: &str) {
             protocol: protocol.into(),
             version: Raft::VERSION,
             knobs: Knobs::default(),
+            freight: None,
         };
         let about = About { protocol: protocol.into(), nodes: 1, params: params.into() };
         let recorder = Recorder::create(dir, NodeId(0), opened.life, about).unwrap();

@@ -24,8 +24,10 @@ impl Freight {
     pub fn start() -> io::Result<Self> {
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(1).thread_name("bulk").enable_all().on_thread_start(|| {
-            // Where that is not allowed, bulk has the priority of all else.
-            let _ = rustix::process::nice(NICE);
+            // A thread has a priority of its own on Linux alone. Where it cannot be lowered, bulk has that of all else.
+            if cfg!(target_os = "linux") {
+                let _ = rustix::process::nice(NICE);
+            }
         });
         Ok(Self(Some(builder.build()?)))
     }

@@ -130,9 +130,9 @@ fn load(time: Duration) -> Fallible<bool> {
     }
     let (seconds, after) = (start.elapsed().as_secs_f64(), cluster.taken()?);
     let mut notices: BTreeMap<String, usize> = BTreeMap::new();
-    for Told { node, event, .. } in cluster.told.try_iter() {
+    for Told { node, event, at } in cluster.told.try_iter() {
         if let Some(notice) = event["what"].as_object().filter(|_| event["kind"] == "notice") {
-            eprintln!("n{node}: {}", event["what"]);
+            eprintln!("{:.1} s: n{node}: {}", at.duration_since(start).as_secs_f64(), event["what"]);
             notice.keys().for_each(|kind| *notices.entry(kind.clone()).or_default() += 1);
         }
     }

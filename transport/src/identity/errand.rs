@@ -56,7 +56,7 @@ struct News {
     revoked: Vec<PublicKey>,
 }
 
-/// Errands at once; who comes later is turned away.
+/// Errands at once, of members and of strangers each; who comes later is turned away.
 pub(super) const ERRANDS_MAX: usize = 16;
 /// The longest frame with news: all that a node keeps.
 const NEWS_SIZE_MAX: usize = 2 << 20;
@@ -90,7 +90,7 @@ impl Registrar {
         &self,
         mut errand: Errand<IO>,
     ) -> Result<Done, JoinError> {
-        let Ok(_place) = self.places().try_acquire() else {
+        let Ok(_place) = self.places(errand.who).try_acquire() else {
             return Err(io::Error::other("too many errands at once").into());
         };
         match errand.who {

@@ -121,7 +121,15 @@ pub async fn join(token: &Token, key: &SecretKey, listen: &str) -> Result<Welcom
     let config = dialling(key, trust, ALPN_JOIN).map_err(io::Error::other)?;
     let connect = async {
         let stream = TcpStream::connect(&token.address).await?;
-        TlsConnector::from(config).connect(nobody(), stream).await
+        let connected = TlsConnector::from(config).connect(nobody(), stream).await;
+        connected.map_err(|error| match error.kind() {
+            // What TLS has to say comes as this.
+            io::ErrorKind::InvalidData => io::Error::other(format!(
+                "no node with the key that the token names answers there ({error}); if it has a new key since, make a \
+                 new token"
+            )),
+            _ => error,
+        })
     };
     let mut stream = timeout(PATIENCE, connect).await.map_err(io::Error::from)??;
     let proof = token.proof(&exporter(stream.get_ref().1)?, &key.public());

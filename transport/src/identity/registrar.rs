@@ -16,7 +16,7 @@ use seedbed_core::contract::NodeId;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
 
-use super::errand::ERRANDS_MAX;
+use super::errand::{Caller, ERRANDS_MAX};
 use super::join::{Denied, Request, Welcome};
 use super::token::TokenId;
 use super::{Member, PublicKey, Refused, Roster, SecretKey, Signed, Statement, node_for, roster};
@@ -33,8 +33,8 @@ struct Inner {
     next: RwLock<Option<SecretKey>>,
     roster: Roster,
     ledger: Mutex<Ledger>,
-    /// For errands.
-    places: Semaphore,
+    /// For errands of members, and of strangers: so that these keep nobody from hearing who is revoked.
+    places: [Semaphore; 2],
     /// Which version of the roster other members have been told of.
     told: watch::Sender<BTreeMap<NodeId, u64>>,
 }
@@ -93,7 +93,8 @@ impl Registrar {
         let kept = Kept::load(file, &this.cluster)?;
         let (revoked, key) = (kept.revoked.clone(), RwLock::new(this.key.clone()));
         let ledger = Mutex::new(Ledger { file: file.into(), kept: Kept { statements: Vec::new(), ..kept } });
-        let (places, told) = (Semaphore::new(ERRANDS_MAX), watch::Sender::default());
+        let places = [Semaphore::new(ERRANDS_MAX), Semaphore::new(ERRANDS_MAX)];
+        let told = watch::Sender::default();
         let registrar =
             Self(Arc::new(Inner { this, key, next: RwLock::default(), roster, ledger, places, told }));
         let mut ledger = registrar.ledger();
@@ -145,8 +146,12 @@ impl Registrar {
         self.0.next.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn places(&self) -> &Semaphore {
-        &self.0.places
+    pub(super) fn places(&self, who: Caller) -> &Semaphore {
+        let [members, strangers] = &self.0.places;
+        match who {
+            Caller::Member(..) => members,
+            Caller::Joiner(_) => strangers,
+        }
     }
 
     /// All that was said and is kept.

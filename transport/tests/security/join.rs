@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use seedbed_core::contract::NodeId;
 use seedbed_transport::identity::{
-    ALPN_JOIN, Denied, JoinError, REQUEST_MAX, SecretKey, Token, Trust, Welcome, dialling, join, nobody,
-    node_for,
+    ALPN_JOIN, ALPN_ROSTER, Denied, JoinError, REQUEST_MAX, SecretKey, Token, Trust, Welcome, dialling, join,
+    nobody, node_for,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -109,7 +111,9 @@ async fn a_joiner_speaks_with_no_other_server_than_the_tokens() {
     let folder = Folder::new("pinned");
     let server = Server::alone(&folder).await;
     let impostor = altered(server.token(), |token| token.server = key(98).public());
-    assert!(matches!(try_join(&impostor, &key(20)).await, Err(JoinError::Failed(_))));
+    let refused = try_join(&impostor, &key(20)).await.unwrap_err();
+    assert!(matches!(refused, JoinError::Failed(_)), "{refused:?}");
+    assert!(refused.to_string().contains("no node with the key that the token names"), "{refused}");
     assert_eq!(server.registrar.roster().members().len(), 1);
 }
 
@@ -220,4 +224,25 @@ async fn a_joiner_that_dawdles_is_cut_off() {
     stream.write_all(&[200, 0]).await.unwrap();
     stream.flush().await.unwrap();
     assert!(rest(stream).await.is_empty());
+}
+
+#[tokio::test]
+async fn strangers_who_dawdle_keep_no_member_from_telling() {
+    let folder = Folder::new("crowd");
+    let server = Server::alone(&folder).await;
+    server.registrar.roster().insert(member(1, 11)).unwrap();
+    let mut strangers = FuturesUnordered::new();
+    for _ in 0..32 {
+        strangers.push(rest(stranger(&server).await));
+    }
+    // There is no room for one of them, and so for none of its kind.
+    strangers.next().await;
+    let trust = Trust::Keys([key(10).public()].into());
+    let config = dialling(&key(11), trust, ALPN_ROSTER).unwrap();
+    let stream = TcpStream::connect(&server.address).await.unwrap();
+    let mut stream = TlsConnector::from(config).connect(nobody(), stream).await.unwrap();
+    // No statements, and no revoked keys.
+    stream.write_all(&[2, 0, 0, 0, 0, 0]).await.unwrap();
+    stream.flush().await.unwrap();
+    assert!(rest(stream).await.len() > 4, "the member is not heard");
 }

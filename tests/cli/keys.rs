@@ -62,6 +62,9 @@ fn a_token_is_one_line_and_shows_nothing_of_the_key() {
     let secret = secret.trim().rsplit(' ').next().unwrap();
     assert!(!one.contains(&secret[..20]));
     refused(&bed, &["token", "new", "NODE.toml", "--lasts", "soon"], "--lasts");
+    for lasts in ["0s", "8d"] {
+        refused(&bed, &["token", "new", "NODE.toml", "--lasts", lasts], "from 1 s to 7 days");
+    }
 }
 
 #[test]

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use seedbed_core::contract::NodeId;
 use seedbed_core::settings::Value;
-use seedbed_transport::identity::{self, JoinError, KeyFileError, NotAToken, SecretKey, Token, Welcome};
+use seedbed_transport::identity::{
+    self, JoinError, KeyFileError, LIFETIME_MAX, NotAToken, SecretKey, Token, Welcome,
+};
 
 use super::home::{HomeError, NODE_FILE, kept_key, make_folder, replace};
 use super::{Address, AddressError, NodePlan, ports};
@@ -54,13 +56,17 @@ impl NodePlan {
     /// A token that lets one machine join through this node, which need not run now, but when it is used.
     ///
     /// # Errors
-    /// If the node's key cannot be read.
+    /// If the node's key cannot be read, or the lifetime is no second or longer than [`LIFETIME_MAX`].
     pub fn issue_token(&self, lifetime: Duration) -> Result<Token, AdmissionError> {
+        let refused = |error| AdmissionError::Failed { what: "no token".into(), error };
+        if !(Duration::from_secs(1)..=LIFETIME_MAX).contains(&lifetime) {
+            let why = "it may last from 1 s to 7 days";
+            return Err(refused(io::Error::new(io::ErrorKind::InvalidInput, why)));
+        }
         let key = SecretKey::load(&self.path(&self.file.key))?;
         let me = self.file.member.iter().find(|member| *member.index == *self.file.node);
         let address = me.map_or(&self.file.listen, |me| &me.address);
-        Token::issue(&key, address.to_string(), self.file.cluster.value.clone(), lifetime)
-            .map_err(|error| AdmissionError::Failed { what: "no token".into(), error })
+        Token::issue(&key, address.to_string(), self.file.cluster.value.clone(), lifetime).map_err(refused)
     }
 }
 

@@ -67,6 +67,14 @@ pub enum HomeError {
         /// Where.
         home: PathBuf,
     },
+    /// Nobody can listen there.
+    #[error("cannot listen on {host}: {error}; expected a name or an address of this machine")]
+    Host {
+        /// Where.
+        host: String,
+        /// What the system says.
+        error: io::Error,
+    },
     /// There are not enough ports.
     #[error("no free ports on {0}")]
     Ports(String),

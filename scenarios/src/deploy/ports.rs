@@ -1,6 +1,7 @@
 //! Ports that are free, where nobody says which to take.
 
 use std::hash::{BuildHasher, RandomState};
+use std::io::ErrorKind;
 use std::net::TcpListener;
 
 use super::Address;
@@ -59,11 +60,38 @@ impl Ports {
             if self.kept.contains(&port) {
                 continue;
             }
-            if let Ok(listener) = TcpListener::bind((host, port)) {
-                self.held.push(listener);
-                return Ok(port);
+            match TcpListener::bind((host, port)) {
+                Ok(listener) => {
+                    self.held.push(listener);
+                    return Ok(port);
+                }
+                Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+                // It is the host that is wrong, and would be with every port.
+                Err(error) => return Err(HomeError::Host { host: self.host.clone(), error }),
             }
         }
         Err(HomeError::Ports(self.host.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_kept_is_not_chosen_and_none_is_chosen_twice() {
+        let mut ports = Ports::of("127.0.0.1", Vec::new());
+        let (first, second) = (ports.settle(0, 0, None).unwrap(), ports.settle(0, 1, None).unwrap());
+        assert_ne!(first, second);
+        assert_eq!(ports.settle(0, 0, Some(&first)).unwrap(), first);
+        assert_eq!(ports.settle(7000, 2, Some(&first)).unwrap().port(), 7002);
+    }
+
+    #[test]
+    fn a_host_that_is_not_this_machine_is_named_at_the_first_port() {
+        // TEST-NET-1 (RFC 5737) is nobody's.
+        let error = free("192.0.2.1", &[]).unwrap_err();
+        assert!(matches!(&error, HomeError::Host { host, .. } if host == "192.0.2.1"), "{error}");
+        assert!(error.to_string().contains("a name or an address of this machine"), "{error}");
     }
 }

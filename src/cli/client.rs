@@ -24,7 +24,8 @@ const ANSWER_MAX: u64 = 16 << 20;
 /// How to come in.
 #[derive(Args, Debug, Default)]
 pub(super) struct Entry {
-    /// A file with the node's token: needed where the door can be reached from other machines.
+    /// A file with the node's token: needed for whatever changes something, and for all else where the door can be
+    /// reached from other machines.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }

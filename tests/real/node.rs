@@ -17,12 +17,15 @@ fn rested(name: &str) -> Bed {
 #[test]
 fn a_node_stops_when_it_is_asked() {
     let mut bed = rested("stops");
-    let node = bed.spawn(["node", "five/n0/NODE.toml"], "log");
+    let node = bed.spawn(["node", "five/n0/NODE.toml", "--record", "tape"], "log");
     within("a leader", || bed.status(0).filter(|status| status["role"] == "leader"));
     bed.child(node).ask_to_stop();
     assert_eq!(bed.end(node), Some(0), "{}", bed.read("log"));
     let log = bed.read("log");
     assert!(log.contains("n0 of five runs raft, epoch 1, life 1") && log.ends_with("stopped\n"), "{log}");
+    let again = bed.seedbed(["replay", "tape", "--node", "0"]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert!(again.out.contains("life 1: effects identical"), "{again:?}");
 }
 
 #[test]

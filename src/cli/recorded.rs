@@ -30,7 +30,11 @@ pub(super) fn replay(dir: &Path, node: u32, registry: &Registry) -> Done {
 
 fn tell(replayed: &Replayed, text: &mut String) {
     let Replayed { life, same, steps, .. } = replayed;
-    let torn = if replayed.is_torn { "; torn there" } else { "" };
+    let torn = match (replayed.is_damaged(), replayed.is_torn) {
+        (true, _) => "; the recording is damaged there",
+        (false, true) => "; torn there",
+        (false, false) => "",
+    };
     // Writing to a string cannot fail.
     let _ = writeln!(text, "life {}: effects identical {same}/{steps}{torn}", life.0);
     if replayed.program != env!("CARGO_PKG_VERSION") {

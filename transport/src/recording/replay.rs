@@ -17,13 +17,14 @@ use super::reader::{Next, Reader, RecordingError, lives};
 pub struct Replayed {
     /// Which life.
     pub life: LifeNumber,
-    /// Steps recorded with their effects.
+    /// Steps recorded with their effects, those included that can be read behind a damaged place.
     pub steps: u64,
     /// How many of them did the same again, up to the first difference.
     pub same: u64,
     /// What is to be said of it.
     pub verdict: Verdict,
-    /// The recording ends in the middle of an entry: its writer was killed, or it is damaged there.
+    /// After the steps that are the same comes an entry that cannot be read: the last one of a writer that was killed, or a
+    /// damaged one.
     pub is_torn: bool,
     /// The version of the program that recorded it.
     pub program: String,
@@ -68,7 +69,14 @@ impl Replayed {
     /// Whether everything that is recorded happened again.
     #[must_use]
     pub fn is_identical(&self) -> bool {
-        matches!(self.verdict, Verdict::Identical | Verdict::Panicked { is_new: false, .. })
+        !self.is_damaged()
+            && matches!(self.verdict, Verdict::Identical | Verdict::Panicked { is_new: false, .. })
+    }
+
+    /// Whether more is recorded behind an entry that cannot be read: no writer that was killed leaves that.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.is_torn && self.same < self.steps
     }
 }
 
@@ -130,6 +138,9 @@ impl<P: Protocol> Rerun<P> {
                         break;
                     }
                     same += u64::from(recorded.is_some());
+                    if is_torn {
+                        break;
+                    }
                 }
                 Next::Entry(_) => {
                     let at = self.steps;

@@ -102,6 +102,17 @@ impl DocumentId {
     }
 }
 
+impl DocumentId {
+    /// The id of a document that is known by a number: a valid UUIDv7 whose time is the number.
+    #[must_use]
+    pub fn numbered(number: u64) -> Self {
+        let mut bytes = [0; 16];
+        bytes[..6].copy_from_slice(&(number & 0xFFFF_FFFF_FFFF).to_be_bytes()[2..]);
+        (bytes[6], bytes[8]) = (0x70, 0x80);
+        Self(bytes)
+    }
+}
+
 impl fmt::Display for DocumentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::with_capacity(36);
@@ -111,7 +122,7 @@ impl fmt::Display for DocumentId {
 }
 
 /// Why a stamp of another replica was not taken.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, thiserror::Error)]
 #[error("a clock is {ahead_ms} ms ahead, more than the {allowed_ms} ms allowed")]
 pub struct TooFarAhead {
     /// How far, in milliseconds.
@@ -142,6 +153,13 @@ impl Clock {
     /// Goes on behind a stamp that this replica gave or took in an earlier life.
     pub fn resume(&mut self, stamp: Stamp) {
         self.latest = self.latest.max(stamp.time);
+    }
+
+    /// The latest time that [`see`](Self::see) takes.
+    #[must_use]
+    pub const fn latest_allowed(wall: Time, allowed_ms: u64) -> u64 {
+        let millis = (wall.0 / 1_000_000).saturating_add(allowed_ms);
+        millis.saturating_mul(1 << COUNTER_BITS) | ((1 << COUNTER_BITS) - 1)
     }
 
     /// Takes notice of a stamp that came from elsewhere, so that later writes exceed it.

@@ -2,7 +2,8 @@
 //!
 //! `epoch, seen beyond the stamps, deleted, stamps, registers`, as postcard encodes them. A register names its stamp by its
 //! place in the sorted list of stamps, so a document whose fields were written together holds one stamp. What was seen is
-//! told only as far as the stamps do not tell it.
+//! told only as far as the stamps do not tell it; and the epoch costs a byte where it is the first of them, as it is until the
+//! document is put again.
 
 use std::borrow::Cow;
 
@@ -16,7 +17,7 @@ use crate::contract::{DEPTH_MAX, Json, NodeId};
 /// A state, taken apart.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Parts<'a> {
-    /// The stamp of the deletion that this life of the document follows; zero in its first.
+    /// Where deletions win, when this life of the document began; of a tombstone, the deletion.
     pub(super) epoch: Stamp,
     /// Every write that was taken in, whatever became of it.
     pub(super) seen: VersionVector,
@@ -27,12 +28,39 @@ pub(super) struct Parts<'a> {
 
 #[derive(Deserialize, Serialize)]
 struct Layout<'a> {
-    epoch: Option<(NodeId, u64)>,
+    epoch: Epoch,
     seen_beyond: VersionVector,
     deleted: VersionVector,
     stamps: Vec<(NodeId, u64)>,
     #[serde(borrow)]
     registers: Vec<(&'a str, u32, Slot<'a>)>,
+}
+
+#[derive(Deserialize, Serialize)]
+enum Epoch {
+    Zero,
+    At(NodeId, u64),
+    /// The first of the stamps.
+    First,
+}
+
+impl Epoch {
+    fn of(epoch: Stamp, stamps: &[Stamp]) -> Self {
+        match stamps.first() {
+            _ if epoch == Stamp::ZERO => Self::Zero,
+            Some(first) if epoch == *first => Self::First,
+            _ => Self::At(epoch.node, epoch.time),
+        }
+    }
+
+    fn stamp(&self, stamps: &[(NodeId, u64)]) -> Option<Stamp> {
+        let (node, time) = match *self {
+            Self::Zero => return Some(Stamp::ZERO),
+            Self::At(node, time) => (node, time),
+            Self::First => *stamps.first()?,
+        };
+        Some(Stamp { time, node })
+    }
 }
 
 #[derive(Deserialize, Serialize)]
@@ -57,11 +85,11 @@ pub(super) struct Head {
 impl Head {
     /// Reads the head alone.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        type Front = (Option<(NodeId, u64)>, VersionVector, VersionVector, Vec<(NodeId, u64)>);
+        type Front = (Epoch, VersionVector, VersionVector, Vec<(NodeId, u64)>);
         let ((epoch, seen_beyond, deleted, stamps), rest): (Front, _) =
             postcard::take_from_bytes(bytes).ok()?;
         let stamp = |(node, time)| Stamp { time, node };
-        let epoch = epoch.map(stamp).unwrap_or_default();
+        let epoch = epoch.stamp(&stamps)?;
         let mut seen = implied(epoch, &deleted, stamps.into_iter().map(stamp));
         seen.join(&seen_beyond);
         Some(Self { epoch, seen, deleted, is_empty: rest.first() == Some(&0) })
@@ -73,7 +101,7 @@ impl<'a> Parts<'a> {
     pub(super) fn decode(bytes: &'a [u8]) -> Option<Self> {
         let layout: Layout<'a> = postcard::from_bytes(bytes).ok()?;
         let stamp = |(node, time)| Stamp { time, node };
-        let epoch = layout.epoch.map(stamp).unwrap_or_default();
+        let epoch = layout.epoch.stamp(&layout.stamps)?;
         let mut seen = implied(epoch, &layout.deleted, layout.stamps.iter().copied().map(stamp));
         seen.join(&layout.seen_beyond);
         let mut registers = Vec::with_capacity(layout.registers.len());
@@ -105,7 +133,7 @@ impl<'a> Parts<'a> {
             (&*register.path, nth as u32, Slot::from(&register.content))
         });
         let layout = Layout {
-            epoch: (self.epoch != Stamp::ZERO).then_some((self.epoch.node, self.epoch.time)),
+            epoch: Epoch::of(self.epoch, &stamps),
             seen_beyond,
             deleted: self.deleted.clone(),
             registers: registers.collect(),

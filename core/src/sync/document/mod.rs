@@ -10,9 +10,12 @@
 //! Preguica et al. 2010, and the optimised observed-remove set of Bieniusa et al. 2012). A *counter* is the sum of one
 //! contribution per replica; a null takes away those that are older than itself.
 //!
-//! A document lives in *epochs*. A deletion begins the next one, and what belongs to an earlier epoch is gone whatever its
-//! stamp: so deletions win. Where they yield to updates, a deletion instead notes what it has seen, and the document is there
-//! as long as it holds a write that no deletion has seen.
+//! Where deletions win, a document lives in *epochs*, named by the stamp that began them. A deletion begins one, and so does
+//! a put where nothing is: of two epochs the later wins as a whole, whatever was written in the earlier. So a put is not lost
+//! to the tombstone of an earlier life, not even if its writer no longer knew of it.
+//!
+//! Where deletions yield to updates there is one epoch. A deletion notes what it has seen, and the document is there as long
+//! as it holds a write that no deletion has seen.
 
 mod encoding;
 mod fixed;
@@ -59,6 +62,9 @@ impl DocumentState {
     pub fn put(old: Option<&Self>, body: &Json, writing: &Writing<'_>) -> Result<Self, Refusal> {
         let text = check_text(body, writing.limits)?;
         let mut parts = old.map(Self::parts).unwrap_or_default();
+        if !parts.is_alive() && writing.schema.deletes() == Deletes::Win {
+            parts.begin(writing.stamp);
+        }
         let mut write = writing.over(&[], true);
         write.writes.push(Register::new("", writing.stamp, Content::Object));
         write.members(&mut String::new(), 0..0, text)?;
@@ -101,12 +107,7 @@ impl DocumentState {
         parts.seen.add(writing.stamp);
         match writing.schema.deletes() {
             Deletes::YieldToUpdates => parts.deleted = parts.seen.clone(),
-            Deletes::Win if writing.stamp > parts.epoch => {
-                parts.epoch = writing.stamp;
-                parts.registers.clear();
-                parts.deleted = VersionVector::default();
-            }
-            Deletes::Win => {}
+            Deletes::Win => parts.begin(writing.stamp),
         }
         Ok(parts.state())
     }
@@ -134,10 +135,18 @@ impl DocumentState {
         Head::decode(&self.0).map(|head| head.seen).unwrap_or_default()
     }
 
-    /// The stamp of the deletion that this life of the document follows; [`Stamp::ZERO`] in its first.
+    /// When this life of the document began; of a tombstone, the deletion. [`Stamp::ZERO`] where deletions yield to updates.
     #[must_use]
     pub fn epoch(&self) -> Stamp {
         Head::decode(&self.0).map(|head| head.epoch).unwrap_or_default()
+    }
+
+    /// When the document was last put as a whole; [`Stamp::ZERO`] if it is deleted.
+    #[must_use]
+    pub fn put_at(&self) -> Stamp {
+        let parts = self.parts();
+        let root = parts.registers.iter().find(|register| register.path.is_empty());
+        root.map(|register| register.stamp).unwrap_or_default()
     }
 
     /// Whether the document is there, not a tombstone.
@@ -214,7 +223,9 @@ impl DocumentState {
         let covers = |register: &Register<'_>| {
             register.is_value() && is_within(path, &register.path) && register.stamp >= stamp
         };
-        parts.seen.covers(stamp) && (is_causal || parts.registers.iter().any(covers))
+        // A document that was collected and put anew does not remember what it had seen.
+        self.put_at() >= stamp
+            || parts.seen.covers(stamp) && (is_causal || parts.registers.iter().any(covers))
     }
 
     fn parts(&self) -> Parts<'_> {
@@ -272,6 +283,13 @@ impl<'a> Parts<'a> {
         deleted.join(&other.deleted);
         let registers = merge((one.registers, &one.seen), (other.registers, &other.seen));
         Self { epoch: one.epoch, seen, deleted, registers }
+    }
+
+    /// Begins an epoch with nothing in it. A clock that has not seen the last one cannot.
+    fn begin(&mut self, stamp: Stamp) {
+        if stamp > self.epoch {
+            *self = Self { epoch: stamp, seen: std::mem::take(&mut self.seen), ..Self::default() };
+        }
     }
 
     /// The state after a write, if it is within the limits.

@@ -121,8 +121,8 @@ impl Auto {
     fn choose(&mut self, turn: &mut Turn<'_>, body: &mut Reader<'_>) -> Result<Next, Refusal> {
         let theirs = delta::read_knowledge(body)?;
         let estimate = Self::read_estimate(turn, body)?;
-        if let Some(theirs) = theirs.filter(|_| turn.options.trust_delta)
-            && let Some(mine) = turn.set.knowledge().filter(|mine| *mine != theirs)
+        if let Some(theirs) = theirs
+            && let Some(mine) = delta::trusted(turn).filter(|mine| *mine != theirs)
             && self.try_delta(turn, theirs, &mine)
         {
             return Ok(Next::Ask);
@@ -185,7 +185,7 @@ impl Auto {
 impl Reconciler for Auto {
     fn lead(&mut self, turn: &mut Turn<'_>, _hello: &mut Reader<'_>) -> Result<Next, Refusal> {
         self.leads = true;
-        delta::put_knowledge(turn, turn.set.knowledge().as_ref());
+        delta::put_knowledge(turn, delta::trusted(turn).as_ref());
         Self::put_ends(turn);
         probe::put(turn);
         Ok(Next::Ask)

@@ -14,6 +14,11 @@ use super::wire::Reader;
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Delta;
 
+/// What this side may say of its knowledge: nothing if it was found to be wrong.
+pub(super) fn trusted(turn: &Turn<'_>) -> Option<Knowledge> {
+    turn.options.trust_delta.then(|| turn.set.knowledge()).flatten()
+}
+
 /// Writes what this side knows, or that it cannot.
 pub(super) fn put_knowledge(turn: &mut Turn<'_>, knowledge: Option<&Knowledge>) {
     turn.out.push(u8::from(knowledge.is_some()));
@@ -43,11 +48,11 @@ pub(super) fn give(turn: &mut Turn<'_>, peer: Knowledge) -> bool {
 
 impl Reconciler for Delta {
     fn hello(&mut self, turn: &mut Turn<'_>) {
-        put_knowledge(turn, turn.set.knowledge().as_ref());
+        put_knowledge(turn, trusted(turn).as_ref());
     }
 
     fn lead(&mut self, turn: &mut Turn<'_>, hello: &mut Reader<'_>) -> Result<Next, Refusal> {
-        let (Some(mine), Some(theirs)) = (turn.set.knowledge(), read_knowledge(hello)?) else {
+        let (Some(mine), Some(theirs)) = (trusted(turn), read_knowledge(hello)?) else {
             return Ok(Next::Restart(Method::Range));
         };
         // The roots differ, and yet nobody lacks anything: then somebody is wrong.

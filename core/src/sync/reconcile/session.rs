@@ -12,6 +12,7 @@ use super::set::{EntrySet, Order};
 use super::turn::{Counters, Next, Reconciler, Step, Turn};
 use super::whole::{FullMerge, Overwrite};
 use super::wire::Reader;
+use crate::choice;
 use crate::contract::frame::HEADER_SIZE;
 
 /// The longest message that is read, in bytes.
@@ -27,61 +28,36 @@ const FINAL: u8 = 4;
 const RESTART: u8 = 5;
 const OPEN: u8 = 6;
 
-/// How differences are found.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Method {
-    /// The higher version of the database replaces the lower one.
-    Overwrite,
-    /// Everything, both ways.
-    FullMerge,
-    /// All ids and hashes.
-    Digest,
-    /// A 16-way trie of fingerprints.
-    Merkle,
-    /// Fingerprints of ranges that hold equally many entries.
-    Range,
-    /// Rateless invertible Bloom lookup tables.
-    Riblt,
-    /// Version vectors.
-    Delta,
-    /// A probe, then whichever is cheapest.
-    #[default]
-    Auto,
+choice! {
+    /// How differences are found.
+    #[derive(Default, Deserialize, Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Method {
+        /// The higher version of the database replaces the lower one.
+        Overwrite,
+        /// Everything, both ways.
+        FullMerge,
+        /// All ids and hashes.
+        Digest,
+        /// A 16-way trie of fingerprints.
+        Merkle,
+        /// Fingerprints of ranges that hold equally many entries.
+        Range,
+        /// Rateless invertible Bloom lookup tables.
+        Riblt,
+        /// Version vectors.
+        Delta,
+        /// A probe, then whichever is cheapest.
+        #[default]
+        Auto,
+    }
 }
 
 impl Method {
-    /// All of them. A message names a method by its place here.
-    pub const ALL: [Self; 8] = [
-        Self::Overwrite,
-        Self::FullMerge,
-        Self::Digest,
-        Self::Merkle,
-        Self::Range,
-        Self::Riblt,
-        Self::Delta,
-        Self::Auto,
-    ];
-
-    /// As in scenarios.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Overwrite => "overwrite",
-            Self::FullMerge => "full-merge",
-            Self::Digest => "digest",
-            Self::Merkle => "merkle",
-            Self::Range => "range",
-            Self::Riblt => "riblt",
-            Self::Delta => "delta",
-            Self::Auto => "auto",
-        }
-    }
-
     /// The method of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.name() == name)
+        Self::ALL.iter().copied().find(|method| method.name() == name)
     }
 
     pub(super) fn read(body: &mut Reader<'_>) -> Result<Self, Refusal> {
@@ -95,18 +71,20 @@ impl Method {
 pub struct Options {
     /// The version of the whole database, for `overwrite`.
     pub db_version: u64,
+    /// Whether sets with equal versions of the database are told apart by their fingerprints, for `overwrite`.
+    pub break_ties: bool,
     /// Whether `auto` may rely on version vectors: not after they were found to be wrong.
     pub trust_delta: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { db_version: 0, trust_delta: true }
+        Self { db_version: 0, break_ties: false, trust_delta: true }
     }
 }
 
 /// How a session ended.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum Outcome {
     /// The sets were the same: nothing to do.
     Equal,
@@ -146,6 +124,9 @@ pub enum Refusal {
     /// The two sides order their sets differently.
     #[error("the peer orders its set by {0:?}")]
     Order(Order),
+    /// It would replace one set by the other, and this replica merges; or the other way round.
+    #[error("of the two sides one overwrites and one merges")]
+    Overwrites,
     /// The method was changed too often.
     #[error("the method was changed too often")]
     Restarts,
@@ -310,6 +291,12 @@ impl Session {
     #[must_use]
     pub fn last(&self) -> &[u8] {
         &self.last
+    }
+
+    /// Whether one set is to replace the other, whatever they hold.
+    #[must_use]
+    pub fn overwrites(&self) -> bool {
+        matches!(self.engine, Engine::Overwrite(_))
     }
 
     /// What the session cost so far.

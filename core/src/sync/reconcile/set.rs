@@ -11,22 +11,25 @@ use super::cells::{Cell, Places, mix};
 use super::entry::{Aggregate, Entry, Key, short};
 use super::knowledge::{EXTRAS_MAX, Knowledge, Writes};
 use super::tree::{Slots, Tree};
+use crate::choice;
 use crate::contract::NodeId;
 use crate::sync::{DocumentId, Stamp};
 
 /// How many coded cells are kept: enough for some 3,000 differences.
 pub(super) const CELLS_KEPT: usize = 4_096;
 
-/// What ranges are cut from.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
-pub enum Order {
-    /// By id: UUIDv7 ids start with the time a document was made.
-    #[default]
-    Id,
-    /// By the time of the latest write: recent differences lie together.
-    Time,
-    /// By hash: evenly spread, as a `merkle` trie likes it.
-    Hash,
+choice! {
+    /// What ranges are cut from.
+    #[derive(Default, Deserialize, Serialize)]
+    pub enum Order {
+        /// By id: UUIDv7 ids start with the time a document was made.
+        #[default]
+        Id,
+        /// By the time of the latest write: recent differences lie together.
+        Time,
+        /// By hash: evenly spread, as a `merkle` trie likes it.
+        Hash,
+    }
 }
 
 impl Order {
@@ -347,6 +350,11 @@ impl EntrySet {
     pub fn truncate(&mut self, node: NodeId, time: u64) {
         let floor = self.floor.entry(node).or_default();
         *floor = (*floor).max(time);
+    }
+
+    /// Up to when every write of each writer is here, or was and went.
+    pub fn through(&self) -> impl Iterator<Item = (NodeId, u64)> + '_ {
+        self.through.iter().map(|(&node, &time)| (node, time))
     }
 
     /// What this replica has of each writer; nothing if it learnt nothing yet, or if too much of it is out of order for a

@@ -29,8 +29,8 @@ pub struct Step {
     pub want: Vec<Wanted>,
     /// The whole collection is to be handed over.
     pub give_all: bool,
-    /// The peer's whole collection takes the place of this one.
-    pub replace: bool,
+    /// The version of the peer's database, whose whole collection takes the place of this one.
+    pub replace: Option<u64>,
     /// What was found in earlier steps is found again: the method was changed.
     pub restarted: bool,
     /// What the peer knows: for [`EntrySet::learn_all`] when all that it gives was taken in.
@@ -40,7 +40,7 @@ pub struct Step {
 }
 
 /// What a session cost so far, both directions together, documents excluded and frames included.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Counters {
     /// Bytes with the headers of frames.
     pub bytes: u64,

@@ -61,7 +61,7 @@ impl Side {
         }
         self.want.extend(step.want);
         self.give_all |= step.give_all;
-        self.replace |= step.replace;
+        self.replace |= step.replace.is_some();
         self.peer = step.peer.or(self.peer.take());
         step.messages.into_iter().next()
     }

@@ -16,7 +16,7 @@ pub(super) const ID_FIELD: &str = "_id";
 const NAME_BYTES_MAX: usize = 64;
 
 /// The name of a collection: 1 to 64 letters, digits, `-`, `_` and `.` of ASCII, the first of them no dot.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Name(Arc<str>);
 
 impl Name {
@@ -106,7 +106,7 @@ impl fmt::Display for FieldKind {
 }
 
 /// How the documents of a collection merge.
-#[derive(Clone, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "(Deletes, Vec<(Pointer, FieldKind)>)", into = "(Deletes, Vec<(Pointer, FieldKind)>)")]
 pub struct Schema {
     deletes: Deletes,
@@ -174,7 +174,7 @@ impl From<Schema> for (Deletes, Vec<(Pointer, FieldKind)>) {
 ///
 /// A collection lives in *epochs*: a deletion begins the next one, and what belongs to an earlier epoch is gone, written
 /// concurrently or not. Those who create it in one epoch create the same collection; the latest schema counts.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct CollectionState {
     /// The stamp of the deletion that it follows; zero in its first epoch.
     pub epoch: Stamp,

@@ -9,6 +9,7 @@ mod limits;
 mod pointer;
 pub mod reconcile;
 mod refusal;
+pub mod replica;
 pub mod stamp;
 pub mod store;
 mod text;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{FieldKind, Pointer, TooFarAhead};
 
 /// Why a command was refused.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, thiserror::Error)]
 pub enum Refusal {
     /// The collection does not exist.
     #[error("there is no such collection")]
@@ -97,6 +97,9 @@ pub enum Refusal {
         /// Filters allowed.
         filters_max: u32,
     },
+    /// The disk of the replica is full.
+    #[error("the disk of this replica is full")]
+    NoRoom,
     /// Another replica's clock is too far ahead.
     #[error(transparent)]
     Clock(#[from] TooFarAhead),

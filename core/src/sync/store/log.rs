@@ -9,7 +9,7 @@ use crate::sync::collection::{CollectionState, Name};
 use crate::sync::{DocumentId, DocumentState, Limits, Refusal, Stamp};
 
 /// What replicas tell each other: the state of one thing, to be joined.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum Change {
     /// A collection, without its documents.
     Collection {
@@ -44,7 +44,7 @@ impl Change {
 
 /// What makes a store durable: the records of all that changed it, in order, bring it back; so does its snapshot and the
 /// records after it.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum Record {
     /// What is behind all that a snapshot holds: the clock, and the number of changes taken in.
     Horizon {

@@ -122,6 +122,24 @@ impl Store {
         self
     }
 
+    /// An empty store of the same replica.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        Self { has_own_clock: self.has_own_clock, ..Self::new(self.node, self.limits) }
+    }
+
+    /// The latest time of a stamp that is not refused for being too far ahead.
+    #[must_use]
+    pub const fn latest_allowed(&self, wall: Time) -> u64 {
+        Clock::latest_allowed(wall, self.limits.clock_ahead_ms)
+    }
+
+    /// The greatest stamp given or seen so far.
+    #[must_use]
+    pub const fn clock(&self) -> Stamp {
+        self.clock.latest(self.node)
+    }
+
     /// The bounds of this store.
     #[must_use]
     pub const fn limits(&self) -> &Limits {
@@ -284,6 +302,24 @@ impl Store {
         Some(&self.collections.get(name)?.shelf.get(id)?.state)
     }
 
+    /// How many changes were taken in so far.
+    #[must_use]
+    pub const fn arrivals(&self) -> u64 {
+        self.arrivals
+    }
+
+    /// Which of this store's changes was the latest of a document or tombstone.
+    #[must_use]
+    pub fn arrival(&self, name: &str, id: DocumentId) -> Option<u64> {
+        Some(self.collections.get(name)?.shelf.get(id)?.arrival)
+    }
+
+    /// The document or tombstone after another one, or the first.
+    #[must_use]
+    pub fn next_entry(&self, name: &str, after: Option<DocumentId>) -> Option<DocumentId> {
+        self.collections.get(name)?.shelf.by_id(after, false).next().map(|(id, _)| id)
+    }
+
     /// All documents and tombstones of a collection, by name: what reconcilers compare.
     pub fn entries(&self, name: &str) -> impl Iterator<Item = (DocumentId, &DocumentState)> {
         let shelved = self.collections.get(name).into_iter();
@@ -333,7 +369,8 @@ impl Store {
         }
         let state = &shelved.shelf.get(receipt.id)?.state;
         let (_, schema) = shelved.state.created.as_ref()?;
-        let seen = state.epoch() > receipt.epoch || state.seen().covers(receipt.stamp);
+        let is_later = state.epoch() > receipt.epoch || state.put_at() >= receipt.stamp;
+        let seen = is_later || state.seen().covers(receipt.stamp);
         Some(seen && receipt.paths.iter().all(|path| state.holds(schema, receipt.epoch, path, receipt.stamp)))
     }
 

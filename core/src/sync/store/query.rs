@@ -15,7 +15,7 @@ use crate::sync::text::{compare, is_one_type, push_string, string};
 use crate::sync::{DocumentId, DocumentState, Pointer, Refusal, Stamp};
 
 /// What a reader asks of a collection.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Query {
     /// All of them must hold.
     pub filters: Vec<Filter>,
@@ -30,7 +30,7 @@ pub struct Query {
 }
 
 /// An order of documents. What is equal in it stands in the order of names.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum Order {
     /// By name, which is about the order of making.
     #[default]
@@ -43,7 +43,7 @@ pub enum Order {
 }
 
 /// A condition on the value at a path. A document without a value there does not fulfil it.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Filter {
     /// Which value: `/_id` is the document's name.
     pub path: Pointer,
@@ -52,7 +52,7 @@ pub struct Filter {
 }
 
 /// What is asked of a value.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum Test {
     /// It equals this one.
     Equals(Json),

@@ -1,0 +1,129 @@
+//! What clients ask.
+
+use super::messages::{Command, Found, Reply, Version};
+use super::{Flaw, Replica};
+use crate::contract::{CommandId, Context};
+use crate::sync::reconcile::Method;
+use crate::sync::store::{self, Change, Record, Written};
+use crate::sync::{DocumentId, Refusal};
+
+impl Replica {
+    pub(super) fn command(&mut self, id: CommandId, command: Command, cx: &mut Context<'_, Self>) {
+        let answers_early = self.config.parameters.flaw == Flaw::AnswerEarly;
+        match self.execute(command, cx) {
+            Ok(reply) if answers_early => cx.reply_now(id, reply),
+            // A read, too, waits for what it has read to be on disk.
+            Ok(reply) => cx.reply(id, reply),
+            Err(refusal) => cx.reply_now(id, Reply::Refused(refusal)),
+        }
+    }
+
+    fn execute(&mut self, command: Command, cx: &mut Context<'_, Self>) -> Result<Reply, Refusal> {
+        match command {
+            Command::CreateCollection { collection, schema } => {
+                let record = self.store.create_collection(&collection, schema, cx.wall)?;
+                self.commit(record, cx);
+                Ok(Reply::Done)
+            }
+            Command::DeleteCollection { collection } => {
+                let record = self.store.delete_collection(collection.as_str(), cx.wall)?;
+                self.commit(record, cx);
+                Ok(Reply::Done)
+            }
+            Command::AddDocument { collection, document } => {
+                let fresh = DocumentId::new(cx.wall, &mut cx.dice);
+                let written = self.store.add(collection.as_str(), fresh, &document, cx.wall)?;
+                Ok(self.written(written, cx))
+            }
+            Command::UpdateDocument { collection, id, patch, expected } => {
+                let expected = expected.as_ref().map(|version| &version.0);
+                let written = self.store.update(collection.as_str(), id, &patch, expected, cx.wall)?;
+                Ok(self.written(written, cx))
+            }
+            Command::PutDocument { collection, id, document, expected } => {
+                let expected = expected.as_ref().map(|version| &version.0);
+                let written = self.store.put(collection.as_str(), id, &document, expected, cx.wall)?;
+                Ok(self.written(written, cx))
+            }
+            Command::DeleteDocument { collection, id, expected } => {
+                let expected = expected.as_ref().map(|version| &version.0);
+                let deleted = self.store.delete(collection.as_str(), id, expected, cx.wall)?;
+                Ok(self.deleted(vec![deleted], cx))
+            }
+            Command::DeleteMatching { collection, document } => {
+                let deleted = self.store.delete_matching(collection.as_str(), &document, cx.wall)?;
+                Ok(self.deleted(deleted, cx))
+            }
+            read => self.read(read),
+        }
+    }
+
+    fn read(&self, command: Command) -> Result<Reply, Refusal> {
+        match command {
+            Command::GetDocument { collection, id } => {
+                Ok(Reply::Document(found(&self.store.get(collection.as_str(), id)?)))
+            }
+            Command::ReadCollection { collection, query } => {
+                let page = self.store.find(collection.as_str(), &query)?;
+                let documents = page.documents.iter().map(found).collect();
+                Ok(Reply::Documents { documents, next: page.next, changes: page.changes })
+            }
+            Command::ReadChanges { collection, after, limit } => {
+                let feed = self.store.changes(collection.as_str(), after.as_deref(), limit)?;
+                let told = |change: &store::Happened| Found {
+                    id: change.id,
+                    version: Version(change.state.hash()),
+                    stamp: change.state.version(),
+                    document: change.state.body(change.id),
+                };
+                Ok(Reply::Changes { documents: feed.changes.iter().map(told).collect(), next: feed.next })
+            }
+            _ => Ok(Reply::Collections(self.store.collections().map(|(name, _)| name.clone()).collect())),
+        }
+    }
+
+    fn written(&mut self, written: Written, cx: &mut Context<'_, Self>) -> Reply {
+        let version = match &written.record {
+            Record::Changed { change: Change::Document { state, .. }, .. } => Version(state.hash()),
+            _ => Version([0; 32]),
+        };
+        self.commit(written.record, cx);
+        Reply::Written { id: written.id, version, stamp: written.stamp }
+    }
+
+    fn deleted(&mut self, deleted: Vec<Written>, cx: &mut Context<'_, Self>) -> Reply {
+        let stamp = deleted.last().map(|deleted| deleted.stamp).unwrap_or_default();
+        let ids = deleted.iter().map(|deleted| deleted.id).collect();
+        deleted.into_iter().for_each(|deleted| self.commit(deleted.record, cx));
+        Reply::Deleted { ids, stamp }
+    }
+
+    /// Logs a write of a client, and tells of it.
+    fn commit(&mut self, record: Record, cx: &mut Context<'_, Self>) {
+        self.index(&record);
+        self.db_version += 1;
+        self.holds_off_until = cx.now + self.config.parameters.hold_off;
+        let Record::Changed { change, .. } = &record else { return };
+        let change = change.clone();
+        if let Change::Document { collection, state, .. } = &change {
+            self.claim(collection, state.seen().time(self.me));
+        }
+        self.persist(record, cx);
+        if self.config.parameters.method == Method::Overwrite {
+            self.write(super::Record::Version(self.db_version), cx);
+        }
+        self.push(vec![change], None, cx);
+        self.compact(cx);
+    }
+}
+
+/// A document that is there, as clients see it.
+fn found(found: &store::Found) -> Found {
+    let state = &found.state;
+    Found {
+        id: found.id,
+        version: Version(state.hash()),
+        stamp: state.version(),
+        document: Some(found.body()),
+    }
+}

@@ -1,0 +1,120 @@
+//! What a scenario may choose.
+
+use crate::contract::Duration;
+use crate::settings::Probability;
+use crate::sync::reconcile::{Method, Order};
+use crate::{choice, settings};
+
+choice! {
+    /// Whom a replica syncs with.
+    pub enum Peers {
+        /// A member drawn anew for each round.
+        Random,
+        /// The next members in a ring of names, in turn on either side; now and then anybody.
+        Neighbours,
+    }
+}
+
+choice! {
+    /// When tombstones go.
+    pub enum Tombstones {
+        /// When every member has said that it has them.
+        Acknowledged,
+        /// After a time, whoever has them: what was away for longer brings the dead back.
+        Ttl,
+        /// Never.
+        Kept,
+    }
+}
+
+choice! {
+    /// A bug put in on purpose, to see that the checks find it.
+    pub enum Flaw {
+        /// None.
+        None,
+        /// Stamps come from the replica's own clock, whatever it has read.
+        OwnClock,
+        /// A tombstone goes as soon as one other member has it.
+        CollectEarly,
+        /// Of two states with equal versions, each replica keeps its own.
+        EqualVersions,
+        /// Clients are answered before the disk has it.
+        AnswerEarly,
+    }
+}
+
+settings! {
+    /// Parameters of replicas.
+    pub struct Parameters {
+        /// How replicas find what they do not share.
+        pub method: Method = Method::Auto;
+        /// What the index is ordered by: `time` makes recent differences cheap to find by ranges.
+        pub order: Order = Order::Time;
+        /// Time between two rounds of anti-entropy, drawn from half of it to one and a half.
+        pub every: Duration = Duration::from_secs(1), in Duration::from_millis(1)..=Duration::from_secs(86_400);
+        /// Whom a round is with.
+        pub peers: Peers = Peers::Random;
+        /// How many members hear of a fresh write at once, and tell as many in turn.
+        pub push: u32 = 2, in 0..=64;
+        /// The most sessions at the same time that a replica takes part in.
+        pub sessions: u32 = 8, in 1..=1024;
+        /// How long a session waits for an answer before it asks again; it asks three times.
+        pub patience: Duration = Duration::from_secs(2), in Duration::from_millis(1)..=Duration::from_secs(3600);
+        /// When tombstones go.
+        pub tombstones: Tombstones = Tombstones::Acknowledged;
+        /// How old a tombstone grows where they go by time.
+        pub ttl: Duration = Duration::from_secs(864_000);
+        /// How far another replica's clock may be ahead.
+        pub ahead: Duration = Duration::from_secs(60);
+        /// How long a replica does not sync after a write of a client (Distri's, meant for `overwrite`).
+        pub hold_off: Duration = Duration::ZERO;
+        /// Of two databases with equal versions that differ, the one with the greater fingerprint replaces the other (for
+        /// `overwrite`; Distri does not, and never converges).
+        pub break_ties: bool = true;
+        /// Collections that are there from the start.
+        pub collections: Vec<String> = vec![String::from("documents")], in 0..=100;
+        /// Whether an update that knows nothing of a deletion keeps the document.
+        pub updates_win: bool = false;
+        /// Documents of the first collection that every replica has from the start.
+        pub preload: u64 = 0, in 0..=10_000_000;
+        /// Documents of the first collection that just one replica has from the start, in turn.
+        pub differ: u64 = 0, in 0..=1_000_000;
+        /// Bytes of the one field of such a document.
+        pub preload_bytes: u32 = 100, in 0..=100_000;
+        /// Whether those that differ were written after all others, or are spread among them.
+        pub recent: bool = false;
+        /// A bug put in on purpose.
+        pub flaw: Flaw = Flaw::None;
+        /// What the members share and others do not know: it keys fingerprints, so that nobody can forge them.
+        pub secret: String = String::from("seedbed"), in 1..=256;
+    }
+}
+
+settings! {
+    /// What clients ask: of so many documents, by shares of all commands; what is left are reads.
+    pub struct Load {
+        /// In which collection.
+        pub collection: String = String::from("documents"), in 1..=64;
+        /// How many documents there come to be; each command is about a drawn one.
+        pub documents: u64 = 100, in 1..=10_000_000;
+        /// Fields of a document; an update writes a drawn one.
+        pub fields: u32 = 4, in 1..=100;
+        /// Bytes of each field's value.
+        pub bytes: u32 = 16, in 1..=100_000;
+        /// The share of commands that put a whole document.
+        pub puts: Probability = Probability::of(0.2);
+        /// The share of updates of one field.
+        pub updates: Probability = Probability::of(0.4);
+        /// The share of deletions.
+        pub deletes: Probability = Probability::NEVER;
+    }
+}
+
+/// What every replica of one system knows.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// As a scenario says.
+    pub parameters: Parameters,
+    /// How many nodes there are.
+    pub nodes: u32,
+}

@@ -1,0 +1,321 @@
+//! Anti-entropy: sessions with other members, and the documents that they find to be missing.
+//!
+//! A session finds out what each side lacks; each side hands over what the other lacks in batches, one under way at a
+//! time, so that memory stays bounded however much there is. Whoever hears nothing asks again, and gives up in the end: the
+//! next round finds what is still missing. A peer that lies or stops can waste a session, and nothing else.
+
+use super::exchange::{Begun, Exchange, Through};
+use super::messages::{Message, Notice, SessionId, Timer};
+use super::{Index, Peers, Replica, through};
+use crate::contract::{Context, Duration, NodeId};
+use crate::sync::reconcile::{self, Method, Outcome, Session};
+use crate::sync::store::Change;
+use crate::sync::{CollectionState, Name, Stamp};
+
+/// How often a message is sent before the session is given up.
+const ATTEMPTS: u8 = 3;
+
+/// Every so many rounds a replica that syncs with its neighbours asks anybody.
+const FAR_EVERY: u64 = 5;
+
+/// Documents that a session may find to be given beyond twice as many as there are.
+const GIVE_SLACK: usize = 1_000;
+
+/// What the first message of a session says.
+pub(super) struct Opened<'a> {
+    pub(super) id: SessionId,
+    pub(super) collection: Name,
+    pub(super) epoch: Stamp,
+    pub(super) knows: Vec<(NodeId, u64)>,
+    pub(super) body: &'a [u8],
+}
+
+impl Replica {
+    /// A round: one session for each collection with one member.
+    pub(super) fn round(&mut self, cx: &mut Context<'_, Self>) {
+        self.collect(cx);
+        let every = self.config.parameters.every;
+        cx.set_within(
+            Timer::Round,
+            Duration::from_nanos(every.as_nanos() / 2)..Duration::from_nanos(every.as_nanos() / 2 * 3),
+        );
+        if cx.now < self.holds_off_until {
+            return;
+        }
+        let Some(peer) = self.partner(cx) else { return };
+        let names: Vec<Name> = self.store.collections().map(|(name, _)| name.clone()).collect();
+        for collection in names {
+            let is_busy = self.exchanges.iter().any(|(id, exchange)| {
+                id.opener == self.me && exchange.peer == peer && exchange.collection == collection
+            });
+            if !is_busy && self.exchanges.len() < self.config.parameters.sessions as usize {
+                self.open(peer, collection, cx);
+            }
+        }
+    }
+
+    fn partner(&mut self, cx: &mut Context<'_, Self>) -> Option<NodeId> {
+        if self.others.is_empty() {
+            return None;
+        }
+        self.rounds += 1;
+        let count = self.others.len() as u64;
+        let chosen = match self.config.parameters.peers {
+            Peers::Neighbours if !self.rounds.is_multiple_of(FAR_EVERY) => {
+                let after = self.others.partition_point(|&other| other < self.me) as u64;
+                // The next in the ring of names, then the one before.
+                if self.rounds.is_multiple_of(2) { after % count } else { (after + count - 1) % count }
+            }
+            // What all have, a replica learns from each of them alone.
+            _ => cx.dice.below(count),
+        };
+        Some(self.others[chosen as usize])
+    }
+
+    pub(super) fn open(&mut self, peer: NodeId, collection: Name, cx: &mut Context<'_, Self>) {
+        let (number, salt) = drawn(cx);
+        let options = self.options(&collection, peer);
+        let Some(Index { epoch, key, set, .. }) = self.indexes.get(&collection) else { return };
+        let (session, body) = Session::open(self.config.parameters.method, *key, salt, set, options);
+        let id = SessionId { opener: self.me, number };
+        let begun = Begun { epoch: *epoch, told: through(set), arrival: self.store.arrivals() };
+        self.exchanges.insert(id, Exchange::new(peer, collection, session, begun));
+        self.say_open(id, body, cx);
+        cx.set(Timer::Answer(id), self.config.parameters.patience);
+    }
+
+    fn say_open(&self, id: SessionId, body: Vec<u8>, cx: &mut Context<'_, Self>) {
+        let Some(exchange) = self.exchanges.get(&id) else { return };
+        let knows = exchange.told.clone();
+        let (collection, epoch) = (exchange.collection.clone(), exchange.epoch);
+        let open = Message::Open { session: id, collection, epoch, catalogue: self.catalogue(), knows, body };
+        cx.send(exchange.peer, open);
+    }
+
+    /// Tells a member that knows of other collections what there is here.
+    pub(super) fn greet(&mut self, peer: NodeId, catalogue: u64, cx: &mut Context<'_, Self>) {
+        if catalogue != self.catalogue() {
+            let all = self.store.collection_states();
+            let change = |(name, state): (&Name, &CollectionState)| Change::Collection {
+                name: name.clone(),
+                state: state.clone(),
+            };
+            cx.send(peer, Message::Push { changes: all.map(change).collect() });
+        }
+    }
+
+    /// A fingerprint of all that is known of collections.
+    fn catalogue(&self) -> u64 {
+        let all: Vec<_> = self.store.collection_states().collect();
+        // Writing to memory fails only if there is none.
+        let bytes = postcard::to_allocvec(&all).unwrap_or_default();
+        blake3::hash(&bytes).as_bytes().first_chunk().copied().map_or(0, u64::from_le_bytes)
+    }
+
+    /// Answers whoever opens a session.
+    pub(super) fn accept(&mut self, from: NodeId, opened: Opened<'_>, cx: &mut Context<'_, Self>) {
+        let Opened { id, collection, epoch, knows, body } = opened;
+        if id.opener != from {
+            return;
+        }
+        if let Some(exchange) = self.exchanges.get(&id) {
+            // Asked again: the answer was lost.
+            let body = exchange.session.last().to_vec();
+            let knows = exchange.answering();
+            cx.send(from, Message::Step { session: id, knows, body });
+            return;
+        }
+        let is_same = |(_, exchange): &(&SessionId, &Exchange)| {
+            exchange.peer == from && exchange.collection == collection
+        };
+        // Of two that open to each other at once, the lower name's session goes on; of two of the same opener, the later.
+        let running = self.exchanges.iter().find(is_same).map(|(id, _)| *id);
+        let is_mine = running.is_some_and(|running| running.opener == self.me && self.me < from);
+        let index = self.indexes.get(&collection).filter(|index| index.epoch == epoch);
+        let is_crowded =
+            running.is_none() && self.exchanges.len() >= self.config.parameters.sessions as usize;
+        let (Some(index), false, false) = (index, is_mine, is_crowded) else {
+            cx.send_now(from, Message::Closed { session: id });
+            return;
+        };
+        let told = through(&index.set);
+        let overwrites = self.config.parameters.method == Method::Overwrite;
+        match Session::accept(index.key, &index.set, self.options(&collection, from), body) {
+            Err(refusal) => self.refuse(from, id, &refusal.to_string(), cx),
+            Ok((session, _)) if session.overwrites() != overwrites => {
+                self.refuse(from, id, &reconcile::Refusal::Overwrites.to_string(), cx);
+            }
+            Ok((session, step)) => {
+                if let Some(running) = running {
+                    self.drop_exchange(running, cx);
+                }
+                let begun = Begun { epoch, told, arrival: self.store.arrivals() };
+                let mut exchange = Exchange::new(from, collection, session, begun);
+                exchange.knows = knows;
+                self.exchanges.insert(id, exchange);
+                self.follow(id, step, cx);
+            }
+        }
+    }
+
+    /// Takes the next message of a session.
+    pub(super) fn advance(
+        &mut self,
+        from: NodeId,
+        id: SessionId,
+        knows: Vec<(NodeId, u64)>,
+        body: &[u8],
+        cx: &mut Context<'_, Self>,
+    ) {
+        let Some(exchange) = self.exchanges.get_mut(&id).filter(|exchange| exchange.peer == from) else {
+            cx.send_now(from, Message::Closed { session: id });
+            return;
+        };
+        let Some(index) =
+            self.indexes.get(&exchange.collection).filter(|index| index.epoch == exchange.epoch)
+        else {
+            self.drop_exchange(id, cx);
+            return;
+        };
+        if !knows.is_empty() {
+            exchange.knows = knows;
+        }
+        match exchange.session.receive(&index.set, body) {
+            Err(refusal) => self.refuse(from, id, &refusal.to_string(), cx),
+            Ok(step) => self.follow(id, step, cx),
+        }
+    }
+
+    pub(super) fn refuse(&mut self, from: NodeId, id: SessionId, why: &str, cx: &mut Context<'_, Self>) {
+        cx.notify(Notice::Refused { peer: from, why: why.to_owned() });
+        cx.send_now(from, Message::Closed { session: id });
+        self.give_up(id, cx);
+    }
+
+    /// Sends what a step says, and hands over what it found.
+    fn follow(&mut self, id: SessionId, mut step: reconcile::Step, cx: &mut Context<'_, Self>) {
+        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
+        exchange.note(&mut step);
+        // However often a peer asks for the same.
+        let held = self.indexes.get(&exchange.collection).map_or(0, |index| index.set.len());
+        if exchange.give.len() > 2 * held + GIVE_SLACK {
+            let peer = exchange.peer;
+            self.refuse(peer, id, "asked for more documents than there are", cx);
+            return;
+        }
+        let is_first = exchange.is_fresh && id.opener != self.me;
+        exchange.is_fresh = false;
+        let (peer, mut knows) = (exchange.peer, if is_first { exchange.answering() } else { Through::new() });
+        for body in step.messages {
+            cx.send(peer, Message::Step { session: id, knows: std::mem::take(&mut knows), body });
+        }
+        cx.set(Timer::Answer(id), self.config.parameters.patience);
+        self.hand_over(id, cx);
+        self.finish_if_over(id, cx);
+    }
+
+    /// Nothing was heard for a while.
+    pub(super) fn ask_again(&mut self, id: SessionId, cx: &mut Context<'_, Self>) {
+        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
+        if exchange.attempts >= ATTEMPTS {
+            self.give_up(id, cx);
+            return;
+        }
+        exchange.attempts += 1;
+        let (peer, body) = (exchange.peer, exchange.session.last().to_vec());
+        match exchange.session.ended() {
+            None if exchange.is_fresh => self.say_open(id, body, cx),
+            None => cx.send(peer, Message::Step { session: id, knows: Vec::new(), body }),
+            // The last word may have been lost; who had it ignores it.
+            Some(_) if exchange.awaited == 0 && !body.is_empty() => {
+                cx.send(peer, Message::Step { session: id, knows: Vec::new(), body });
+            }
+            Some(_) => {}
+        }
+        self.send_batch(id, cx);
+        cx.set(Timer::Answer(id), self.config.parameters.patience);
+    }
+
+    /// The other side has no such session.
+    pub(super) fn close(&mut self, from: NodeId, id: SessionId, cx: &mut Context<'_, Self>) {
+        if self.exchanges.get(&id).is_some_and(|exchange| exchange.peer == from) {
+            self.give_up(id, cx);
+        }
+    }
+
+    pub(super) fn give_up(&mut self, id: SessionId, cx: &mut Context<'_, Self>) {
+        let Some(exchange) = self.drop_exchange(id, cx) else { return };
+        if id.opener == self.me {
+            self.tell(&exchange, None, cx);
+        }
+    }
+
+    pub(super) fn drop_exchange(&mut self, id: SessionId, cx: &mut Context<'_, Self>) -> Option<Exchange> {
+        cx.cancel(Timer::Answer(id));
+        self.exchanges.remove(&id)
+    }
+
+    pub(super) fn finish_if_over(&mut self, id: SessionId, cx: &mut Context<'_, Self>) {
+        if !self.exchanges.get(&id).is_some_and(Exchange::is_over) {
+            return;
+        }
+        let Some(exchange) = self.drop_exchange(id, cx) else { return };
+        let outcome = exchange.session.ended();
+        let key = (exchange.collection.clone(), exchange.peer);
+        let is_in_vain = outcome == Some(Outcome::Unchecked) && exchange.documents == 0;
+        if is_in_vain {
+            self.doubted.insert(key.clone())
+        } else {
+            self.doubted.remove(&key)
+        };
+        let is_sure = matches!(outcome, Some(Outcome::Equal | Outcome::Converged | Outcome::Unchecked));
+        // Who goes by versions alone knows nothing of documents.
+        if is_sure && !exchange.session.overwrites() && exchange.is_whole {
+            self.learn_durably(&exchange, cx);
+        }
+        if exchange.is_proof() && exchange.is_taken_whole {
+            let known = self.acknowledged.entry(key).or_default();
+            *known = exchange.arrival.max(*known);
+        }
+        if id.opener == self.me {
+            self.tell(&exchange, outcome, cx);
+        }
+        self.compact(cx);
+    }
+
+    /// All that the peer had is here: so is what it knew to have. Nobody knows more of this replica's writes than itself, and
+    /// nobody knows the future. A peer that lies makes later sessions dearer; of what is gone for good only the writer itself is
+    /// believed, where it is proved that nothing is missing.
+    fn learn_durably(&mut self, exchange: &Exchange, cx: &mut Context<'_, Self>) {
+        let latest = self.store.latest_allowed(cx.wall);
+        let Some(index) = self.indexes.get_mut(&exchange.collection) else { return };
+        let before = (through(&index.set), index.heard.clone());
+        if exchange.is_proof() {
+            index.hear(exchange.peer, 0);
+        }
+        for &(node, time) in &exchange.knows {
+            if node != self.me && time <= latest {
+                index.set.learn(node, time);
+                if node == exchange.peer && exchange.is_proof() {
+                    index.hear(node, time);
+                }
+            }
+        }
+        if before != (through(&index.set), index.heard.clone()) {
+            self.claim(&exchange.collection, self.store.clock().time);
+            self.keep_knowledge(&exchange.collection, cx);
+        }
+    }
+
+    fn tell(&self, exchange: &Exchange, outcome: Option<Outcome>, cx: &mut Context<'_, Self>) {
+        let Exchange { peer, documents, bytes, .. } = *exchange;
+        cx.notify(Notice::Reconciled { peer, outcome, cost: exchange.session.counters(), documents, bytes });
+    }
+}
+
+/// Two numbers that nobody can guess.
+fn drawn(cx: &mut Context<'_, Replica>) -> (u64, u64) {
+    let secret = cx.dice.secret();
+    let word = |at: usize| secret[at..].first_chunk().copied().map_or(0, u64::from_le_bytes);
+    (word(0), word(8))
+}

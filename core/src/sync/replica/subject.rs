@@ -1,0 +1,147 @@
+//! Replicas as subjects of experiments.
+
+use super::messages::{Command, Reply};
+use super::parameters::Load;
+use super::{Config, Parameters, Replica, ReplicaProbe};
+use crate::contract::{Answer, Check, Dice, Json, Metric, Subject};
+use crate::settings::Probability;
+use crate::sync::{DocumentId, Name};
+
+impl Subject for Replica {
+    type Settings = Parameters;
+    type Load = Load;
+    type Probe = ReplicaProbe;
+    const ABOUT: &'static str = "replicated documents: every replica takes writes, and they sync by merging";
+
+    fn config(parameters: &Parameters, nodes: u32) -> Result<Config, String> {
+        for name in &parameters.collections {
+            name.parse::<Name>().map_err(|refusal| format!("`collections`: `{name}`: {refusal}"))?;
+        }
+        if parameters.collections.is_empty() && (parameters.preload > 0 || parameters.differ > 0) {
+            return Err("`preload` and `differ` need a collection in `collections`".into());
+        }
+        Ok(Config { parameters: parameters.clone(), nodes })
+    }
+
+    fn metrics() -> Vec<Metric> {
+        let metric = Metric::number;
+        vec![
+            metric("writes", "", "puts and updates acknowledged"),
+            metric("deletions", "", "deletions acknowledged"),
+            metric("reads", "", "documents read"),
+            metric("refused", "", "commands refused"),
+            metric(
+                "lost",
+                "",
+                "acknowledged writes that no replica holds in the end, nor a later one in their place",
+            ),
+            metric(
+                "resurrected",
+                "",
+                "documents that are back in the end although their deletion was acknowledged",
+            ),
+            metric("converged", "", "1 if all replicas hold the same in the end"),
+            metric("documents", "", "documents in the end, on the first replica that is up"),
+            metric("tombstones", "", "tombstones in the end, on the first replica that is up"),
+            metric("collected", "", "tombstones collected, on all replicas together"),
+            metric("sessions", "", "sessions ended, by replicas that opened them"),
+            metric("given_up", "", "sessions given up"),
+            metric("session_bytes", "B", "bytes of all sessions, documents excluded and frames included"),
+            metric("document_bytes", "B", "bytes of documents that sessions moved"),
+            metric("documents_moved", "", "documents that sessions moved"),
+            metric("items_touched", "", "entries, ranges and cells that sessions looked at"),
+            metric("refused_from_peers", "", "messages and documents of peers refused"),
+            metric("sent", "", "messages sent between replicas"),
+            Metric::samples(
+                "settle_ms",
+                "ms",
+                "from a write, or a change of links or nodes, until all replicas hold the same, unless another comes before",
+            ),
+            Metric::samples(
+                "sync_bytes",
+                "B",
+                "bytes of each session that found a difference, documents excluded",
+            ),
+            Metric::samples("sync_round_trips", "", "round trips of each session that found a difference"),
+        ]
+    }
+
+    fn checks() -> Vec<Check> {
+        let check = |name, about| Check { name, about };
+        vec![
+            check(
+                "nothing-acknowledged-is-lost",
+                "in the end, if all are up, some replica holds every acknowledged write, or a later one in its place",
+            ),
+            check(
+                "no-resurrection",
+                "in the end, what was deleted and not written anew is gone, if all agree",
+            ),
+            check(
+                "writes-exceed-reads",
+                "a write's stamp exceeds that of all that its replica has shown of the document",
+            ),
+            check(
+                "monotone-reads",
+                "who reads a document twice at one replica reads the same write or a later one",
+            ),
+        ]
+    }
+
+    fn conditions() -> Vec<Check> {
+        vec![Check { name: "converged", about: "all replicas are up and hold the same" }]
+    }
+
+    fn roles() -> &'static [&'static str] {
+        &["replica"]
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let counts = self.store().collections().map(|(name, _)| self.store().count(name.as_str()));
+        let (entries, tombstones) = counts.fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+        vec![
+            ("collections", self.store().collections().count().to_string()),
+            ("documents", (entries - tombstones).to_string()),
+            ("tombstones", tombstones.to_string()),
+        ]
+    }
+
+    fn command(load: &Load, _: u64, dice: &mut Dice<'_>) -> Option<Command> {
+        let collection: Name = load.collection.parse().ok()?;
+        let id = DocumentId::numbered(dice.below(load.documents));
+        let value = |dice: &mut Dice<'_>| {
+            let mut text = format!("{:016x}", dice.below(u64::MAX));
+            while text.len() < load.bytes as usize {
+                text.push('.');
+            }
+            text.truncate(load.bytes as usize);
+            text
+        };
+        let field = |number: u64, text: &str| format!("\"f{number}\":\"{text}\"");
+        let kind = dice.below(u64::MAX);
+        let within = |share: f64| Probability::new(share.min(1.0)).is_some_and(|share| share.happens(kind));
+        let (puts, updates, deletes) = (load.puts.value(), load.updates.value(), load.deletes.value());
+        let command = if within(puts) {
+            let fields: Vec<String> =
+                (0..u64::from(load.fields)).map(|nth| field(nth, &value(dice))).collect();
+            let document = Json::parse(&format!("{{{}}}", fields.join(","))).ok()?;
+            Command::PutDocument { collection, id, document, expected: None }
+        } else if within(puts + updates) {
+            let nth = dice.below(u64::from(load.fields));
+            let patch = Json::parse(&format!("{{{}}}", field(nth, &value(dice)))).ok()?;
+            Command::UpdateDocument { collection, id, patch, expected: None }
+        } else if within(puts + updates + deletes) {
+            Command::DeleteDocument { collection, id, expected: None }
+        } else {
+            Command::GetDocument { collection, id }
+        };
+        Some(command)
+    }
+
+    fn answer(reply: &Reply) -> Answer {
+        match reply {
+            Reply::Refused(_) => Answer::Failed,
+            _ => Answer::Done,
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Replicated documents in simulated worlds: what they promise whatever happens, and the bugs that the simulator must find.
+
+mod bench;
+mod faults;
+mod planted;
+mod properties;

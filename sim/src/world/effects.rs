@@ -219,7 +219,8 @@ impl<P: Protocol> World<P> {
         if is_damaged && framed {
             let place = u64::from(passage.from.0) << 32 | u64::from(passage.life);
             let roll = self.keys.roll(Purpose::Network);
-            let bit = roll.at(place, !passage.ordinal) as usize % (bytes.len() * 8);
+            // What carries frames finds damage anywhere in them; the codec finds it in their headers.
+            let bit = roll.at(place, !passage.ordinal) as usize % (frame::HEADER_SIZE * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
         }
         Body::Other(Box::new(Other::Frame { bytes, blob }))

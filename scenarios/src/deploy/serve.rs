@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use seedbed_core::contract::{Life, NodeId, Subject};
 use seedbed_core::settings::Problem;
 use seedbed_transport::door::events::{EventLog, Observer};
-use seedbed_transport::door::{self, Door, DoorError, Lanes, Settings, Token};
+use seedbed_transport::door::{self, Door, DoorError, Lanes, Resources, Settings, Token};
 use seedbed_transport::host::{self, Ended, Handle, Setup};
 use seedbed_transport::identity::{
     Arrival, Caller, Done, KeyFileError, Node, Registrar, RegistrarError, SecretKey,
@@ -42,9 +42,14 @@ impl std::fmt::Debug for Hosted {
 
 impl Hosted {
     /// A node of this protocol, ready to be run.
-    pub(crate) fn new<P: Subject>(config: P::Config, about: About, plan: &NodePlan) -> Self {
+    pub(crate) fn new<P: Subject>(
+        config: P::Config,
+        about: About,
+        resources: Option<Resources<P>>,
+        plan: &NodePlan,
+    ) -> Self {
         let plan = plan.clone();
-        Self(Box::new(move || run::<P>(config, about, &plan)))
+        Self(Box::new(move || run::<P>(config, about, resources, &plan)))
     }
 
     /// Runs it, until SIGINT or SIGTERM stops it in good order. A second signal ends the process at once.
@@ -115,16 +120,27 @@ impl ServeError {
 /// The longest file of events; there may be two.
 const EVENTS_FILE_MAX: u64 = 16 << 20;
 
-fn run<P: Subject>(config: P::Config, about: About, plan: &NodePlan) -> Result<(), ServeError> {
+fn run<P: Subject>(
+    config: P::Config,
+    about: About,
+    resources: Option<Resources<P>>,
+    plan: &NodePlan,
+) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| ServeError::System(error.to_string()))?;
-    runtime.block_on(live::<P>(config, about, plan))
+    runtime.block_on(live::<P>(config, about, resources, plan))
 }
 
-async fn live<P: Subject>(config: P::Config, about: About, plan: &NodePlan) -> Result<(), ServeError> {
+async fn live<P: Subject>(
+    config: P::Config,
+    about: About,
+    resources: Option<Resources<P>>,
+    plan: &NodePlan,
+) -> Result<(), ServeError> {
     let log = Log::new(plan.file.log);
     let mut stop = Stop::listen().map_err(|error| ServeError::System(error.to_string()))?;
-    let Running { handle, door, tasks, freight: _freight } = start::<P>(config, about, plan, &log).await?;
+    let Running { handle, door, tasks, freight: _freight } =
+        start::<P>(config, about, resources, plan, &log).await?;
     let ended = tokio::select! {
         ended = handle.ended() => ended,
         () = stop.asked() => {
@@ -165,6 +181,7 @@ struct Running<P: Subject> {
 async fn start<P: Subject>(
     config: P::Config,
     about: About,
+    resources: Option<Resources<P>>,
     plan: &NodePlan,
     log: &Log,
 ) -> Result<Running<P>, ServeError> {
@@ -236,6 +253,7 @@ async fn start<P: Subject>(
         counters: Some(counters),
         cuts,
         keys: Some(Box::new(keyring)),
+        resources,
     };
     let door = match settings {
         Some(settings) => Some(Door::open(settings, Arc::new(face)).await?),

@@ -7,7 +7,7 @@ use seedbed_core::contract::{Check, Metric, Subject};
 use seedbed_core::settings::{Node, Problem, Problems, Setting, Shape, Table, Value};
 use seedbed_sim::law::Files;
 #[cfg(feature = "real")]
-use seedbed_transport::recording;
+use seedbed_transport::{door::Resources, recording};
 
 use super::execute::{Prepared, Ready};
 use super::prepare::prepare;
@@ -42,7 +42,16 @@ impl Registry {
     /// Knows one more; a name given before means this one from now on.
     #[must_use]
     pub fn with<P: Subject>(mut self, name: &'static str) -> Self {
-        self.entries.insert(name, Box::new(Registered::<P>(PhantomData)));
+        self.entries.insert(name, Box::new(Registered::<P>::default()));
+        self
+    }
+
+    /// Knows one more, which has resources of its own at the doors of its nodes.
+    #[cfg(feature = "real")]
+    #[must_use]
+    pub fn with_resources<P: Subject>(mut self, name: &'static str, resources: Resources<P>) -> Self {
+        let resources = Some(resources);
+        self.entries.insert(name, Box::new(Registered::<P> { resources, protocol: PhantomData }));
         self
     }
 
@@ -134,7 +143,23 @@ pub trait Entry: Send + Sync {
     fn host(&self, params: &Node, nodes: u32, plan: &NodePlan) -> Result<Hosted, Problems>;
 }
 
-struct Registered<P>(PhantomData<fn() -> P>);
+struct Registered<P: Subject> {
+    /// What it has at the doors of its nodes.
+    #[cfg(feature = "real")]
+    resources: Option<Resources<P>>,
+    protocol: PhantomData<fn() -> P>,
+}
+
+/// Derived, it would ask the protocol for it.
+impl<P: Subject> Default for Registered<P> {
+    fn default() -> Self {
+        Self {
+            #[cfg(feature = "real")]
+            resources: None,
+            protocol: PhantomData,
+        }
+    }
+}
 
 impl<P: Subject> Entry for Registered<P> {
     fn about(&self) -> &'static str {
@@ -211,7 +236,7 @@ impl<P: Subject> Entry for Registered<P> {
             nodes,
             params: written(&settings),
         };
-        Ok(Hosted::new::<P>(config, about, plan))
+        Ok(Hosted::new::<P>(config, about, self.resources, plan))
     }
 }
 

@@ -9,19 +9,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::app::App;
 use super::problem::Problem;
-use super::routes::{App, Route};
-
-/// What a route asks of who calls it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Access {
-    /// Nothing: it tells nothing of the node.
-    Anyone,
-    /// The token, unless the door is on loopback.
-    Reader,
-    /// The token.
-    Writer,
-}
+use super::route::{Access, Operation};
 
 /// Refuses requests that are not addressed to this door, and says what browsers may do with answers.
 pub(super) async fn address(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -44,15 +34,15 @@ const HEADERS: [(HeaderName, &str); 4] = [
 
 /// Refuses who must show the token and does not.
 pub(super) async fn token(
-    State((app, route)): State<(Arc<App>, &'static Route)>,
+    State((app, operation)): State<(Arc<App>, &'static Operation)>,
     request: Request,
     next: Next,
 ) -> Response {
-    let response = match may_pass(&app, route.access, request.headers()) {
+    let response = match may_pass(&app, operation.access, request.headers()) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    app.requests().count(route.path, response.status());
+    app.requests().count(operation.path, response.status());
     response
 }
 

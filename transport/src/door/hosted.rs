@@ -11,6 +11,7 @@ use super::events::{EventLog, Observed};
 use super::keys::Keys;
 use super::lanes::Lanes;
 use super::node::{BoxFuture, Cut, DiskStatus, Failure, Faults, Figure, LinkStatus, Node, Status, Way};
+use super::resources::{Front, Resources, Served};
 use crate::host::{CommandError, Handle};
 use crate::link::weather::{self, Cuts};
 use crate::link::{Count, Counters};
@@ -36,6 +37,8 @@ pub struct Hosted<P: Subject> {
     pub cuts: Option<Cuts>,
     /// Whoever knows the keys of its cluster, if it has any.
     pub keys: Option<Box<dyn Keys>>,
+    /// What its protocol has at doors beside what all nodes have.
+    pub resources: Option<Resources<P>>,
 }
 
 /// The names of a node.
@@ -164,6 +167,11 @@ impl<P: Subject> Node for Hosted<P> {
 
     fn keys(&self) -> Option<&dyn Keys> {
         self.keys.as_deref()
+    }
+
+    fn served(&self, front: &Front) -> Served {
+        let resources = self.resources.map(|own| own.serve(&self.handle, &self.observed.durable(), front));
+        resources.unwrap_or_default()
     }
 }
 

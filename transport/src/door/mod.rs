@@ -6,6 +6,7 @@
 //! someone else's cannot reach it through a name of its own (DNS rebinding); there is no CORS. All that waits
 //! has a bound: see [`Limits`].
 
+mod app;
 pub mod events;
 mod guard;
 mod hosted;
@@ -15,6 +16,8 @@ mod metrics;
 mod node;
 mod openapi;
 mod problem;
+mod resources;
+mod route;
 mod routes;
 mod server;
 mod stream;
@@ -24,12 +27,16 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use app::Payload;
 pub use hosted::{About, Hosted};
 pub use keys::{Keys, MemberList, MemberStatus, OVERLAP, Revoke, Revoked, Rotate, Rotated};
 pub use lanes::{LaneStatus, Lanes};
 pub use node::{
     BoxFuture, Cut, DiskStatus, Failure, Faults, Figure, FigureKind, LinkStatus, Node, Status, Way,
 };
+pub use problem::Problem;
+pub use resources::{Desk, Front, Resources, Served};
+pub use route::{Access, Answer, Body, Operation, Parameter, Place, Route};
 pub use server::{Door, DoorError};
 
 /// Where a door stands and who may come in.
@@ -92,8 +99,10 @@ impl fmt::Debug for Token {
 /// The bounds of a door. The defaults are meant to be kept.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// The longest body of a request, in bytes.
+    /// The longest body of a request, in bytes, where its operation says nothing else.
     pub body_max: usize,
+    /// Bytes of longer bodies at once: further ones wait.
+    pub bodies_max: usize,
     /// The longest head of a request, in bytes: at least 8 KiB.
     pub head_max: usize,
     /// The most header fields of a request.
@@ -120,6 +129,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_max: 64 << 10,
+            bodies_max: 64 << 20,
             head_max: 16 << 10,
             headers_max: 64,
             connections_max: 256,

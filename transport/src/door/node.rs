@@ -1,4 +1,4 @@
-//! What the door wants of a node. Everything is JSON here, so the door knows no protocol.
+//! What the door wants of a node. Everything is JSON here, or brought by the node, so the door knows no protocol.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::events::{Event, EventLog};
 use super::keys::Keys;
 use super::lanes::LaneStatus;
+use super::resources::{Front, Served};
 
 /// A future that can be sent to another thread.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -50,6 +51,12 @@ pub trait Node: Debug + Send + Sync + 'static {
     /// Whoever knows the keys of its cluster, if it has any.
     fn keys(&self) -> Option<&dyn Keys> {
         None
+    }
+
+    /// What can be asked of it beside what can be asked of all nodes.
+    fn served(&self, front: &Front) -> Served {
+        let _ = front;
+        Served::default()
     }
 }
 

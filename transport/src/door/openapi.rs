@@ -2,31 +2,21 @@
 
 use serde_json::{Map, Value, json};
 
-use super::guard::Access;
 use super::problem::PROBLEM_JSON;
-use super::routes::{ROUTES, Route};
-
-/// Status, what it means, what the body is.
-pub(super) type Answer = (u16, &'static str, Body);
-
-/// What a body holds.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Body {
-    Html,
-    Text,
-    /// A schema, by its name.
-    Json(&'static str),
-    AnyJson,
-    Events,
-    Problem,
-}
+use super::route::{Access, Answer, Body, Operation, Parameter, Place};
 
 /// The document.
-pub(super) fn document() -> Value {
-    let paths: Map<String, Value> = ROUTES
-        .iter()
-        .map(|route| (route.path.to_owned(), json!({ route.method: operation(route) })))
-        .collect();
+pub(super) fn document<'o>(
+    operations: impl Iterator<Item = &'o Operation>,
+    more_schemas: Map<String, Value>,
+) -> Value {
+    let mut paths = Map::new();
+    for operation in operations {
+        let methods = paths.entry(operation.path).or_insert_with(|| json!({}));
+        methods[operation.method] = described(operation);
+    }
+    let mut schemas = schemas();
+    schemas.extend(more_schemas);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -39,71 +29,69 @@ pub(super) fn document() -> Value {
         "paths": paths,
         "components": {
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
-            "schemas": schemas(),
+            "schemas": schemas,
         },
     })
 }
 
-fn operation(route: &Route) -> Value {
-    let mut operation = json!({ "summary": route.about, "responses": responses(route) });
-    match route.access {
-        Access::Anyone => operation["security"] = json!([]),
-        Access::Reader => operation["security"] = json!([{}, { "token": [] }]),
-        Access::Writer => operation["security"] = json!([{ "token": [] }]),
+fn described(operation: &Operation) -> Value {
+    let mut described = json!({ "summary": operation.about, "responses": responses(operation) });
+    match operation.access {
+        Access::Anyone => described["security"] = json!([]),
+        Access::Reader => described["security"] = json!([{}, { "token": [] }]),
+        Access::Writer => described["security"] = json!([{ "token": [] }]),
     }
-    if let Some(body) = route.body {
-        operation["requestBody"] = json!({ "required": true, "content": content(body) });
+    if let Some(body) = operation.body {
+        described["requestBody"] = json!({ "required": true, "content": content(body) });
     }
-    if route.answers.iter().any(|(.., body)| *body == Body::Events) {
-        operation["parameters"] = json!([
-            parameter(
-                "after",
-                "query",
-                "Events after this number only.",
-                json!({ "type": "integer", "minimum": 0 })
-            ),
-            parameter(
-                "follow",
-                "query",
-                "Whether to wait for what happens next.",
-                json!({ "type": "boolean", "default": true })
-            ),
-            parameter(
-                "Last-Event-ID",
-                "header",
-                "As `after`, and counts more.",
-                json!({ "type": "integer", "minimum": 0 })
-            ),
-        ]);
+    if !operation.parameters.is_empty() {
+        described["parameters"] = operation.parameters.iter().map(parameter).collect();
     }
-    operation
+    described
 }
 
-fn parameter(name: &str, place: &str, about: &str, schema: Value) -> Value {
-    json!({ "name": name, "in": place, "description": about, "required": false, "schema": schema })
+fn parameter(parameter: &Parameter) -> Value {
+    let place = match parameter.place {
+        Place::Path => "path",
+        Place::Query => "query",
+        Place::Header => "header",
+    };
+    json!({
+        "name": parameter.name,
+        "in": place,
+        "description": parameter.about,
+        "required": parameter.place == Place::Path,
+        "schema": (parameter.schema)(),
+    })
 }
 
-fn responses(route: &Route) -> Value {
+fn responses(operation: &Operation) -> Value {
     const ADDRESS: &[Answer] = &[
         (400, "The request cannot be understood.", Body::Problem),
         (405, "Not with this method.", Body::Problem),
         (421, "The request is addressed to someone else.", Body::Problem),
     ];
     const TOKEN: &[Answer] = &[(401, "The token is missing or wrong.", Body::Problem)];
-    const CHANGE: &[Answer] = &[
-        (403, "The node has no token, or does not do such things.", Body::Problem),
+    const CHANGE: &[Answer] = &[(403, "The node has no token, or does not do such things.", Body::Problem)];
+    const BODY: &[Answer] = &[
         (408, "The body did not come in time.", Body::Problem),
         (413, "The body is too long.", Body::Problem),
-        (415, "The body is not said to be JSON.", Body::Problem),
+        (415, "The body is not said to be what is expected.", Body::Problem),
+        (503, "The node is down, or too much waits for it.", Body::Problem),
     ];
-    let common: &[&[Answer]] = match route.access {
+    let access: &[&[Answer]] = match operation.access {
         Access::Anyone => &[ADDRESS],
         Access::Reader => &[ADDRESS, TOKEN],
         Access::Writer => &[ADDRESS, TOKEN, CHANGE],
     };
-    let all = common.iter().copied().flatten().chain(route.answers);
+    let body = if operation.body.is_some() { BODY } else { &[] };
+    let all = access.iter().copied().flatten().chain(body).chain(operation.answers);
     all.map(|&(status, about, body)| {
-        (status.to_string(), json!({ "description": about, "content": content(body) }))
+        let mut answer = json!({ "description": about });
+        if body != Body::Nothing {
+            answer["content"] = content(body);
+        }
+        (status.to_string(), answer)
     })
     .collect::<Map<_, _>>()
     .into()
@@ -111,27 +99,36 @@ fn responses(route: &Route) -> Value {
 
 fn content(body: Body) -> Value {
     let text = json!({ "type": "string" });
+    let object = json!({ "type": "object" });
     let (kind, schema) = match body {
+        Body::Nothing => return json!({}),
         Body::Html => ("text/html; charset=utf-8", text),
         Body::Text => ("text/plain", text),
         Body::Json(name) => ("application/json", reference(name)),
-        Body::AnyJson => ("application/json", json!({ "type": "object" })),
+        Body::AnyJson => ("application/json", object),
+        Body::MergePatch => ("application/merge-patch+json", object),
+        Body::JsonLines => ("application/x-ndjson", text),
         Body::Events => ("text/event-stream", text),
         Body::Problem => (PROBLEM_JSON, reference("Problem")),
     };
     json!({ kind: { "schema": schema } })
 }
 
+/// The schema of numbers that count.
+pub(super) fn natural() -> Value {
+    json!({ "type": "integer", "minimum": 0 })
+}
+
 fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-fn schemas() -> Value {
-    let natural = json!({ "type": "integer", "minimum": 0 });
+fn schemas() -> Map<String, Value> {
+    let natural = natural();
     let text = json!({ "type": "string" });
     let truth = json!({ "type": "boolean" });
     let nodes = json!({ "type": "array", "items": natural });
-    json!({
+    let schemas = json!({
         "Problem": object(&[("type", &text), ("title", &text), ("status", &natural), ("detail", &text)], &[]),
         "Command": { "description": "A command of the protocol that the node runs." },
         "Reply": { "description": "A reply of the protocol that the node runs." },
@@ -171,7 +168,11 @@ fn schemas() -> Value {
             ("node", &natural), ("old", &text), ("new", &text), ("until", &natural), ("behind", &nodes),
         ], &[]),
         "Cut": object(&[("peer", &natural)], &[("way", &json!({ "enum": ["to", "from", "both"] }))]),
-    })
+    });
+    match schemas {
+        Value::Object(schemas) => schemas,
+        _ => Map::new(),
+    }
 }
 
 const KINDS: [&str; 9] =

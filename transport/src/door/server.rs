@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -12,8 +13,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::app::App;
 use super::problem::{PROBLEM_JSON, Problem};
-use super::routes::{self, App};
+use super::routes;
 use super::timely::Timely;
 use super::{Limits, Node, Settings};
 
@@ -87,6 +89,7 @@ impl Drop for Door {
 
 async fn serve(listener: TcpListener, app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let room = Arc::new(Semaphore::new(app.limits().connections_max));
+    let router = routes::router(&app);
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -97,7 +100,7 @@ async fn serve(listener: TcpListener, app: Arc<App>, mut stop: watch::Receiver<b
         };
         match (accepted, Arc::clone(&room).try_acquire_owned()) {
             (Ok((stream, _)), Ok(place)) => {
-                let connection = converse(stream, Arc::clone(&app), stop.clone());
+                let connection = converse(stream, Arc::clone(&app), router.clone(), stop.clone());
                 app.connections().opened();
                 connections.spawn(async move {
                     connection.await;
@@ -120,11 +123,11 @@ async fn serve(listener: TcpListener, app: Arc<App>, mut stop: watch::Receiver<b
 /// Before accepting again after an error.
 const PAUSE: Duration = Duration::from_millis(50);
 
-async fn converse(stream: TcpStream, app: Arc<App>, mut stop: watch::Receiver<bool>) {
+async fn converse(stream: TcpStream, app: Arc<App>, router: Router, mut stop: watch::Receiver<bool>) {
     // Answers are small and someone waits for them.
     let _ = stream.set_nodelay(true);
     let Limits { head_max, headers_max, head, write, .. } = *app.limits();
-    let service = TowerToHyperService::new(routes::router(&app));
+    let service = TowerToHyperService::new(router);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head)

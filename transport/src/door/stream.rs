@@ -1,15 +1,13 @@
 //! Events as they happen: server-sent events.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 
 use axum::response::sse;
 use futures_util::{Stream, stream};
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
 use super::events::{EventLog, Gap};
-use super::server::stopped;
 
 /// Events that are taken from the log at once: all that a stream holds.
 const BATCH_MAX: usize = 64;
@@ -21,10 +19,6 @@ pub(super) struct Cursor {
     pub(super) after: u64,
     /// Whether to wait for more at the end.
     pub(super) follow: bool,
-    pub(super) stop: watch::Receiver<bool>,
-    /// Its place among the streams, for as long as it lasts.
-    #[expect(dead_code, reason = "held")]
-    pub(super) place: OwnedSemaphorePermit,
 }
 
 struct Reading {
@@ -34,14 +28,14 @@ struct Reading {
 }
 
 impl Cursor {
-    pub(super) fn into_stream(self) -> impl Stream<Item = Result<sse::Event, Infallible>> {
+    pub(super) fn into_stream(self) -> impl Stream<Item = sse::Event> {
         // Something at once, so that the client knows where it is.
         let hello = sse::Event::default().retry(RETRY).comment(format!("after {}", self.after));
         let newest = self.log.newest();
         let reading = Reading { cursor: self, newest, ready: VecDeque::from([hello]) };
         stream::unfold(reading, |mut reading| async move {
             let event = reading.next().await?;
-            Some((Ok(event), reading))
+            Some((event, reading))
         })
     }
 }
@@ -64,10 +58,7 @@ impl Reading {
             if !cursor.follow {
                 return None;
             }
-            tokio::select! {
-                () = stopped(&mut cursor.stop) => return None,
-                changed = newest.changed() => changed.ok()?,
-            }
+            newest.changed().await.ok()?;
         }
     }
 

@@ -59,6 +59,7 @@ async fn seat(node: NodeId, net: &Net) -> Seat {
         counters,
         cuts: Some(cuts),
         keys: None,
+        resources: None,
     };
     let settings = Settings::new("127.0.0.1:0".parse().unwrap()).with_token(Token::new(TOKEN).unwrap());
     Seat { door: Door::open(settings, Arc::new(hosted)).await.unwrap(), handle, log }

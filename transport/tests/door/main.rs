@@ -6,3 +6,4 @@ mod bed;
 mod events;
 mod hosted;
 mod limits;
+mod resources;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use seedbed_core::contract::{Effect, EffectOf, Input, InputOf, Life, Members, NodeId, Subject, Time};
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::{EventLog, Happening, Kind};
 use crate::host::{Moment, Watch};
@@ -20,6 +21,7 @@ const PEERS_MAX: usize = 4096;
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     sight: Arc<Mutex<Sight>>,
+    durable: watch::Sender<u64>,
 }
 
 /// What can be seen of a node from outside.
@@ -62,6 +64,12 @@ impl Observed {
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.lock().up
+    }
+
+    /// The last step of this life of which everything is on disk, now and whenever that changes.
+    #[must_use]
+    pub fn durable(&self) -> watch::Receiver<u64> {
+        self.durable.subscribe()
     }
 
     /// How long this life has lasted.
@@ -232,6 +240,7 @@ impl<P: Subject> Watch<P> for Observer {
         while let Some((_, happening)) = self.records.pop_front_if(|(wrote, _)| *wrote <= step) {
             self.log.append(happening);
         }
+        self.observed.durable.send_replace(step);
     }
 
     fn down(&mut self, node: NodeId, life: Life) {

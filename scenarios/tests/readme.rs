@@ -1,5 +1,6 @@
 //! `scenarios/README.md` is true: its tables of keys are those of the format, every example can be run, and the files
-//! and metrics it describes are the ones that a run writes. And so is the project's own: what it quotes is there.
+//! and metrics it describes are the ones that a run writes. So is `scenarios/clusters/README.md`, and so is the project's
+//! own: what it quotes is there.
 //!
 //! `UPDATE_README=1 cargo test -p seedbed-scenarios --test readme` writes the tables of keys and what the quick start prints
 //! anew.
@@ -8,12 +9,14 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use seedbed_core::settings::{Field, Fields, Setting, Shape};
+use seedbed_scenarios::deploy::{Api, ClusterFile, ClusterPlan, Limits, Member, NodeFile, NodePlan, SecretKey};
 use seedbed_scenarios::run::{Experiment, Registry, Request, Seeds, run_all};
 use seedbed_scenarios::scenario::{Scenario, Threshold};
 use seedbed_sim::fault::Selector;
 use seedbed_sim::law::Spec;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+const CLUSTERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clusters/README.md");
 const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
 
 fn readme() -> String {
@@ -35,15 +38,47 @@ fn settle(file: &str, written: &str, truth: &str) {
 
 #[test]
 fn every_key_is_described_as_the_format_has_it() {
-    let mut text = readme();
-    for (path, fields) in sections() {
+    settle(README, &readme(), &with_tables(readme(), sections()));
+}
+
+#[test]
+fn every_key_of_clusters_and_nodes_is_described_as_the_format_has_it() {
+    let written = std::fs::read_to_string(CLUSTERS).expect("the README is there");
+    let sections = [
+        ("a cluster", ClusterFile::shape()),
+        ("a node", NodeFile::shape()),
+        ("node.api", Api::shape()),
+        ("node.member", Member::shape()),
+        ("limits", Limits::shape()),
+    ];
+    let fields = |(name, shape): (&str, Shape)| match shape {
+        Shape::Table(fields) => (name.to_owned(), fields),
+        other => panic!("{name} is no table: {other:?}"),
+    };
+    settle(CLUSTERS, &written, &with_tables(written.clone(), sections.map(fields)));
+    for example in blocks(&written, "toml") {
+        // What it says of a key is made up.
+        let key = SecretKey::from_seed([7; 32]).expect("a key").public().to_string();
+        let file = workshop("clusters").join("example.toml");
+        std::fs::write(&file, example.replace("seedbed-key-of-node-0", &key)).expect("it can be written");
+        let read = match example.contains("[[member]]") {
+            true => NodePlan::load(&file, &Registry::ours()).err(),
+            false => ClusterPlan::load(&file, &[], &Registry::ours()).err(),
+        };
+        assert!(read.is_none(), "{example}\n{}", read.map_or_else(String::new, |report| report.to_string()));
+    }
+}
+
+/// A text with its tables of keys made anew.
+fn with_tables(mut text: String, sections: impl IntoIterator<Item = (String, Fields)>) -> String {
+    for (path, fields) in sections {
         let start = format!("<!-- keys of {path} -->\n");
         let from =
             text.find(&start).unwrap_or_else(|| panic!("the README has no `{}`", start.trim())) + start.len();
         let to = from + text[from..].find("<!-- end of keys -->").expect("a table of keys has an end");
         text.replace_range(from..to, &table(&fields));
     }
-    settle(README, &readme(), &text);
+    text
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Reads recordings. What they say may be anything.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use seedbed_core::contract::{Life as LifeNumber, NodeId};
@@ -87,10 +87,18 @@ pub(super) struct Reader {
     pub(super) path: PathBuf,
     pub(super) life: Life,
     file: BufReader<File>,
+    size: u64,
     /// Bytes that are left.
     left: u64,
+    /// Where the entry begins that was read last.
+    start: u64,
     buffer: Vec<u8>,
 }
+
+/// Behind what cannot be read, an entry is looked for in so many bytes,
+const RESUME_MAX: u64 = 4 << 20;
+/// and none that is longer than this.
+const RESUME_LENGTH_MAX: usize = 64 << 10;
 
 /// What comes next in a recording.
 pub(super) enum Next<I> {
@@ -107,11 +115,11 @@ impl Reader {
         let path = path(dir, node, life);
         let unreadable = |error| RecordingError::Unreadable { path: path.clone(), error };
         let file = File::open(&path).map_err(unreadable)?;
-        let left = file.metadata().map_err(unreadable)?.len();
+        let size = file.metadata().map_err(unreadable)?.len();
         let nothing =
             Life { about: About::default(), version: 0, program: String::new(), node, life, key: [0; 32] };
         let file = BufReader::with_capacity(1 << 20, file);
-        let mut reader = Self { path, life: nothing, file, left, buffer: Vec::new() };
+        let mut reader = Self { path, life: nothing, file, size, left: size, start: 0, buffer: Vec::new() };
         let mut magic = [0; MAGIC.len()];
         if !reader.fill(&mut magic) || magic != *MAGIC {
             return Err(reader.unusable("is no recording of this format"));
@@ -137,26 +145,35 @@ impl Reader {
         if self.left == 0 {
             return Next::End;
         }
+        self.start = self.size - self.left;
         let mut header = [0; ENTRY_HEADER];
         if !self.fill(&mut header) {
             return Next::Torn;
         }
-        let [a, b, c, d, e, f, g, h] = header;
-        let (length, checksum) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+        let (length, checksum) = length_and_checksum(header);
         // Checked before anything is allocated.
         if u64::from(length) > self.left {
             return Next::Torn;
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.resize(length as usize, 0);
-        let is_whole = self.fill(&mut buffer) && crc32c::crc32c(&buffer) == checksum;
-        let entry = if is_whole { postcard::take_from_bytes(&buffer).ok() } else { None };
-        let next = match entry {
-            Some((entry, [])) => Next::Entry(entry),
-            _ => Next::Torn,
-        };
+        let entry = if self.fill(&mut buffer) { decoded(&buffer, checksum) } else { None };
         self.buffer = buffer;
-        next
+        entry.map_or(Next::Torn, Next::Entry)
+    }
+
+    /// After what could not be read: goes on at the next whole entry, if there is one in what follows next.
+    pub(super) fn resume<I: DeserializeOwned>(&mut self) {
+        let (mut rest, from) = (Vec::new(), self.start + 1);
+        self.left = 0;
+        let is_read = self.file.seek(SeekFrom::Start(from)).is_ok()
+            && self.file.by_ref().take(RESUME_MAX).read_to_end(&mut rest).is_ok();
+        let place = (0..rest.len()).find(|&at| stands_at_start::<I>(&rest[at..]));
+        if let Some(at) = place.filter(|_| is_read).map(|at| from + at as u64)
+            && self.file.seek(SeekFrom::Start(at)).is_ok()
+        {
+            self.left = self.size.saturating_sub(at);
+        }
     }
 
     /// Reads so many bytes, if they are there. A file that cannot be read further ends like one that is torn.
@@ -165,4 +182,24 @@ impl Reader {
         self.left = if is_there { self.left - bytes.len() as u64 } else { 0 };
         is_there
     }
+}
+
+fn length_and_checksum([a, b, c, d, e, f, g, h]: [u8; ENTRY_HEADER]) -> (u32, u32) {
+    (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
+}
+
+fn decoded<I: DeserializeOwned>(content: &[u8], checksum: u32) -> Option<Entry<I>> {
+    if crc32c::crc32c(content) != checksum {
+        return None;
+    }
+    postcard::take_from_bytes(content).ok().and_then(|(entry, rest)| rest.is_empty().then_some(entry))
+}
+
+/// Whether these bytes begin with a whole entry.
+fn stands_at_start<I: DeserializeOwned>(bytes: &[u8]) -> bool {
+    let Some((header, rest)) = bytes.split_first_chunk() else { return false };
+    let (length, checksum) = length_and_checksum(*header);
+    // Where any bytes may stand, sums over long stretches would take long.
+    let content = rest.get(..length as usize).filter(|content| (1..=RESUME_LENGTH_MAX).contains(&content.len()));
+    content.is_some_and(|content| decoded::<I>(content, checksum).is_some())
 }

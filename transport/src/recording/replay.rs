@@ -151,6 +151,9 @@ impl<P: Protocol> Rerun<P> {
         let (life, program) = (self.reader.life.life, self.reader.life.program.clone());
         // Those after a difference count, too: "identical 17/20".
         let mut steps = same + u64::from(matches!(verdict, Verdict::Differs(_)));
+        if is_torn {
+            self.reader.resume::<InputOf<P>>();
+        }
         while let Next::Entry(entry) = self.reader.next::<InputOf<P>>() {
             steps += u64::from(matches!(entry, Entry::Effects { .. }));
         }

@@ -9,7 +9,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use seedbed_core::settings::{Field, Fields, Setting, Shape};
-use seedbed_scenarios::deploy::{Api, ClusterFile, ClusterPlan, Limits, Member, NodeFile, NodePlan, SecretKey};
+use seedbed_scenarios::deploy::{
+    Api, ClusterFile, ClusterPlan, Limits, Member, NodeFile, NodePlan, SecretKey,
+};
 use seedbed_scenarios::run::{Experiment, Registry, Request, Seeds, run_all};
 use seedbed_scenarios::scenario::{Scenario, Threshold};
 use seedbed_sim::fault::Selector;

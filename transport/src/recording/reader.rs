@@ -200,6 +200,7 @@ fn stands_at_start<I: DeserializeOwned>(bytes: &[u8]) -> bool {
     let Some((header, rest)) = bytes.split_first_chunk() else { return false };
     let (length, checksum) = length_and_checksum(*header);
     // Where any bytes may stand, sums over long stretches would take long.
-    let content = rest.get(..length as usize).filter(|content| (1..=RESUME_LENGTH_MAX).contains(&content.len()));
+    let content =
+        rest.get(..length as usize).filter(|content| (1..=RESUME_LENGTH_MAX).contains(&content.len()));
     content.is_some_and(|content| decoded::<I>(content, checksum).is_some())
 }

@@ -125,7 +125,7 @@ fn disks_fail_as_the_scenario_says() {
     let text = r#"
 protocol = "raft"
 [run]
-duration = "2s"
+duration = "4s"
 heal = "2s"
 [disk]
 sync = "2ms"
@@ -147,7 +147,7 @@ lasts = "200ms"
 [[fault]]
 kind = "crash"
 target = "leader"
-every = "400ms"
+every = "700ms"  # nobody leads for some 300 ms after each
 lasts = "100ms"
 disk = "torn"
 [[check]]

@@ -11,7 +11,8 @@ use seedbed_sim::law::Law;
 use seedbed_sim::network::{Disturbance, Link, Network, Reorder};
 use seedbed_sim::{DiskModel, Loss, Setup};
 
-use crate::bench::{Bench, busy, ms, secs, setup, uniform};
+use crate::bench::{Bench, busy};
+use crate::ground::{ms, secs, setup, uniform};
 
 const NODES: u32 = 4;
 

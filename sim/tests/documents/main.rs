@@ -2,5 +2,7 @@
 
 mod bench;
 mod faults;
+#[path = "../ground/mod.rs"]
+mod ground;
 mod planted;
 mod properties;

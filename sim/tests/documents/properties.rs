@@ -14,7 +14,8 @@ use seedbed_sim::fault::{Action, Schedule, Timed};
 use seedbed_sim::network::{Link, Network, Reorder};
 use seedbed_sim::{DiskModel, Loss, Setup};
 
-use crate::bench::{Bench, at, busy, cut, ms, secs, uniform};
+use crate::bench::{Bench, busy};
+use crate::ground::{at, cut, ms, secs, uniform};
 
 const NODES: u32 = 5;
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use seedbed_core::contract::{
-    CommandId, Duration, Findings, Life, NodeId, Observation, Probe, Subject, Time, View,
+    CommandId, Duration, Findings, Life, NodeId, Observation, Probe, Subject, View,
 };
 use seedbed_core::election::{Command, ElectionProbe, Elector};
-use seedbed_sim::fault::{Action, Timed};
-use seedbed_sim::law::Law;
-use seedbed_sim::network::{Disturbance, Link, Network};
+use seedbed_sim::fault::Action;
+use seedbed_sim::network::Disturbance;
 use seedbed_sim::{Down, Loss, Services, Setup, Watch, World};
+
+use crate::ground::cut;
 
 pub(crate) type Settings<P> = <P as Subject>::Settings;
 
@@ -118,31 +119,4 @@ impl<P: Subjected> Watch<P> for Eyes<P> {
             self.show(world, Observation::Links);
         }
     }
-}
-
-pub(crate) fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-pub(crate) fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
-}
-
-pub(crate) fn at(millis: u64, action: Action) -> Timed {
-    Timed { at: Time::ZERO + ms(millis), action }
-}
-
-pub(crate) fn cut(number: u64, from: &[u32], to: &[u32]) -> Action {
-    let nodes = |nodes: &[u32]| nodes.iter().copied().map(NodeId).collect();
-    Action::Disturb { number, from: nodes(from), to: nodes(to), how: Disturbance::Cut }
-}
-
-/// Any latency between two, in microseconds.
-pub(crate) fn uniform(from: u64, to: u64) -> Law {
-    Law::uniform(Duration::from_micros(from), Duration::from_micros(to)).unwrap()
-}
-
-/// Nodes a millisecond apart, more or less.
-pub(crate) fn setup(nodes: u32, seed: u64) -> Setup {
-    Setup { nodes, seed, network: Network::uniform(Link::new(uniform(800, 1_200))), ..Setup::default() }
 }

@@ -6,7 +6,8 @@ use seedbed_core::contract::NodeId;
 use seedbed_core::election::raft::{Parameters, Raft};
 use seedbed_sim::fault::Action;
 
-use crate::bench::{Bench, secs, setup};
+use crate::bench::Bench;
+use crate::ground::{secs, setup};
 
 /// Links that are cut for ever: from each of the first to each of the second.
 type Cuts = &'static [(&'static [u32], &'static [u32])];

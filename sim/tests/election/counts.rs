@@ -8,7 +8,8 @@ use seedbed_core::election::bully::{self, Bully};
 use seedbed_core::election::raft::{self, Raft};
 use seedbed_core::election::ring::{self, Order, Ring};
 
-use crate::bench::{Bench, ms, secs, setup};
+use crate::bench::Bench;
+use crate::ground::{ms, secs, setup};
 
 /// A bully whose followers do not miss their leader by themselves, so that one of them can be told to.
 fn patient() -> bully::Parameters {

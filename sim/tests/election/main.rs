@@ -4,6 +4,8 @@
 mod bench;
 mod catalogue;
 mod counts;
+#[path = "../ground/mod.rs"]
+mod ground;
 mod planted;
 mod properties;
 mod split;

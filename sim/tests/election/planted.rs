@@ -11,7 +11,8 @@ use seedbed_sim::law::Law;
 use seedbed_sim::network::{Disturbance, Link, Network};
 use seedbed_sim::{DiskModel, Loss, Setup};
 
-use crate::bench::{Bench, ms, secs, uniform};
+use crate::bench::Bench;
+use crate::ground::{ms, secs, uniform};
 
 /// Seeds within which each flaw must be found; half a minute of simulated time each.
 const SEEDS: u64 = 200;

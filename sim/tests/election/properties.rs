@@ -15,7 +15,8 @@ use seedbed_sim::fault::{Action, Schedule, Timed};
 use seedbed_sim::network::{Disturbance, Link, Network, Reorder};
 use seedbed_sim::{DiskModel, Loss, Setup};
 
-use crate::bench::{Bench, Subjected, at, cut, ms, secs, setup, uniform};
+use crate::bench::{Bench, Subjected};
+use crate::ground::{at, cut, ms, secs, setup, uniform};
 
 /// How far clocks run apart at most, in parts per million.
 const DRIFT_PPM: u32 = 1_000;

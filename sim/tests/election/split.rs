@@ -6,7 +6,8 @@ use seedbed_core::election::bully::{self, Bully};
 use seedbed_core::election::raft::{self, Raft};
 use seedbed_core::election::ring::{self, Ring};
 
-use crate::bench::{Bench, Settings, Subjected, secs, setup};
+use crate::bench::{Bench, Settings, Subjected};
+use crate::ground::{secs, setup};
 
 /// Who leads after five seconds, after ten more with the highest two of five nodes cut off, and after two more with all
 /// links whole.

@@ -17,7 +17,8 @@ use seedbed_sim::fault::{Action, Schedule, Timed};
 use seedbed_sim::network::{Link, Network};
 use seedbed_sim::{Loss, Setup};
 
-use crate::bench::{Bench, Subjected, at, cut, ms, secs, setup, uniform};
+use crate::bench::{Bench, Subjected};
+use crate::ground::{at, cut, ms, secs, setup, uniform};
 
 /// How long a world runs. A storm is over as soon as it is seen.
 const LENGTH: u64 = 10;

@@ -85,8 +85,8 @@ struct Inner {
     registrar: Registrar,
     entrance: Entrance,
     log: Log,
-    /// The key that is to replace the one in use.
-    next: Mutex<Option<PublicKey>>,
+    /// Held by whoever begins to replace the key.
+    turn: Mutex<()>,
 }
 
 impl Keyring {
@@ -98,16 +98,12 @@ impl Keyring {
         log: Log,
         next: Option<SecretKey>,
     ) -> Self {
-        let keyring = Self(Arc::new(Inner { files, registrar, entrance, log, next: Mutex::default() }));
+        let keyring = Self(Arc::new(Inner { files, registrar, entrance, log, turn: Mutex::default() }));
         if let Some(next) = next {
-            *keyring.next() = Some(next.public());
+            keyring.0.registrar.speak_next_with(next.clone());
             keyring.change_to(next);
         }
         keyring
-    }
-
-    fn next(&self) -> std::sync::MutexGuard<'_, Option<PublicKey>> {
-        self.0.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Goes on with this key as soon as all have heard of it, or the old one has ended and somebody has.
@@ -116,7 +112,6 @@ impl Keyring {
         tokio::spawn(async move {
             let Inner { files, registrar, entrance, log, .. } = &*keyring.0;
             let (others, old) = (registrar.others().len(), registrar.key().public());
-            registrar.speak_next_with(next.clone());
             let ended = async {
                 while registrar.roster().node_of(&old).is_some() {
                     tokio::time::sleep(LOOK).await;
@@ -131,12 +126,12 @@ impl Keyring {
             if let Err(error) = files.replace() {
                 log.warn(format_args!("the new key is in use, but: {error}"));
             }
-            match entrance.show(&next) {
-                Ok(()) => registrar.speak_with(next.clone()),
-                Err(error) => log.warn(format_args!("the new key cannot be used: {error}")),
+            if let Err(error) = entrance.show(&next) {
+                log.warn(format_args!("the new key cannot be used: {error}"));
+                return;
             }
             log.info(format_args!("speaks with the key {:?} now, and no more with {old:?}", next.public()));
-            *keyring.next() = None;
+            registrar.speak_with(next);
         });
     }
 
@@ -166,7 +161,8 @@ impl Keyring {
         if let Some(key) = keys.iter().find(|key| !is_known(key)) {
             return Err(Failure::Unreadable(format!("{key} is no key of a member")));
         }
-        if keys.contains(&registrar.key().public()) || self.next().is_some_and(|next| keys.contains(&next)) {
+        let own = [Some(registrar.key()), registrar.next_key()];
+        if own.iter().flatten().any(|own| keys.contains(&own.public())) {
             let why =
                 "this is the key of the node that you ask, which would shut itself out: ask another member";
             return Err(Failure::Refused(why.into()));
@@ -182,7 +178,12 @@ impl Keyring {
 
     /// Makes the next key, durable before anybody hears of it.
     fn begin(&self, overlap: Duration) -> Result<(SecretKey, u64), Failure> {
-        let Inner { files, registrar, .. } = &*self.0;
+        let Inner { files, registrar, turn, .. } = &*self.0;
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if registrar.next_key().is_some() {
+            let why = "the key is being replaced already: wait until all members have heard of that";
+            return Err(Failure::Refused(why.into()));
+        }
         let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
         let next = SecretKey::generate().map_err(|error| failed(&error))?;
         next.save(&files.next_path()).map_err(|error| failed(&error))?;
@@ -191,6 +192,7 @@ impl Keyring {
             let _ = fs::remove_file(files.next_path());
             failed(&error)
         })?;
+        registrar.speak_next_with(next.clone());
         match signed.statement {
             Statement::Rotation { until, .. } => Ok((next, until)),
             Statement::Admission { .. } => Err(Failure::Failed("a rotation is no admission".into())),
@@ -230,16 +232,7 @@ impl Keys for Keyring {
             }
             let old = self.0.registrar.key().public();
             let (keyring, overlap) = (self.clone(), Duration::from_secs(rotate.overlap_s));
-            let begun = tokio::task::spawn_blocking(move || {
-                let mut place = keyring.next();
-                if place.is_some() {
-                    let why = "the key is being replaced already: wait until all members have heard of that";
-                    return Err(Failure::Refused(why.into()));
-                }
-                let (next, until) = keyring.begin(overlap)?;
-                *place = Some(next.public());
-                Ok((next, until))
-            });
+            let begun = tokio::task::spawn_blocking(move || keyring.begin(overlap));
             let (next, until) = begun.await.map_err(|error| Failure::Failed(error.to_string()))??;
             let (node, new) = (self.0.registrar.node(), next.public());
             self.0.log.info(format_args!("the key {new} replaces {old}"));

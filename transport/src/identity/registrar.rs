@@ -142,7 +142,9 @@ impl Registrar {
         *self.0.next.write().unwrap_or_else(PoisonError::into_inner) = Some(key);
     }
 
-    pub(super) fn next_key(&self) -> Option<SecretKey> {
+    /// The key that is to replace the other, while that is under way.
+    #[must_use]
+    pub fn next_key(&self) -> Option<SecretKey> {
         self.0.next.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

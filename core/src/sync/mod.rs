@@ -12,6 +12,8 @@ mod refusal;
 pub mod replica;
 pub mod stamp;
 pub mod store;
+#[cfg(test)]
+mod testing;
 mod text;
 mod vector;
 

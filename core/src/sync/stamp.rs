@@ -187,6 +187,7 @@ mod tests {
 
     use super::*;
     use crate::contract::{Keys, Life};
+    use crate::sync::testing::cases;
 
     const SECOND: u64 = 1_000_000_000;
 
@@ -237,6 +238,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         /// Whatever the wall clock does, a stamp exceeds all that were given or seen.
         #[test]
         fn stamps_exceed_all_before(steps in proptest::collection::vec((0..100 * SECOND, proptest::option::of(0..90_000_u64)), 1..60)) {

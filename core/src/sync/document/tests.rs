@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::contract::{NodeId, Time};
+use crate::sync::testing::cases;
 use crate::sync::{Clock, FieldKind};
 
 const ID: DocumentId = DocumentId([1, 2, 3, 4, 5, 6, 0x70, 8, 0x80, 10, 11, 12, 13, 14, 15, 16]);
@@ -388,7 +389,7 @@ fn joined(one: &DocumentState, other: &DocumentState) -> DocumentState {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn join_is_idempotent_commutative_and_associative(yields: bool, ops in ops(), picks: [prop::sample::Index; 3]) {

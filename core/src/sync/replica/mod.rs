@@ -24,7 +24,7 @@ mod subject;
 mod tests;
 mod tombstones;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -65,8 +65,14 @@ pub struct Replica {
     acknowledged: BTreeMap<(Name, NodeId), u64>,
     /// With whom a session last found no difference by version vectors, although there is one.
     doubted: BTreeSet<(Name, NodeId)>,
+    /// Collections of which it is known anew what every member has.
+    due: BTreeSet<Name>,
     /// Rounds of anti-entropy so far.
     rounds: u64,
+    /// Collections of the last round that wait for a session, and with whom.
+    waiting: VecDeque<(NodeId, Name)>,
+    /// A fingerprint of all that is known of collections.
+    catalogue: u64,
     /// Changes of the database, as Distri counts them.
     db_version: u64,
     holds_off_until: Time,
@@ -124,7 +130,10 @@ impl Protocol for Replica {
             exchanges: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
             doubted: BTreeSet::new(),
+            due: BTreeSet::new(),
             rounds: 0,
+            waiting: VecDeque::new(),
+            catalogue: 0,
             db_version: 0,
             holds_off_until: Time(0),
             logged: 0,
@@ -139,6 +148,7 @@ impl Protocol for Replica {
             Input::Full { .. } => {
                 self.is_full = true;
                 self.exchanges.clear();
+                self.waiting.clear();
                 cx.set(Timer::Save, FULL_PAUSE);
             }
             Input::Members(members) => self.admit(&members),
@@ -332,6 +342,7 @@ impl Replica {
                     self.indexes.insert(name.clone(), self.fresh_index(name, state.epoch));
                     self.acknowledged.retain(|(collection, _), _| collection != name);
                 }
+                self.catalogue = self.fingerprint();
             }
             store::Record::Collected { collection, ids, .. } => {
                 let Some(Index { set, .. }) = self.indexes.get_mut(collection) else { return };
@@ -347,6 +358,7 @@ impl Replica {
 
     fn index_all(&mut self) {
         self.indexes.clear();
+        self.catalogue = self.fingerprint();
         let states: Vec<(Name, Stamp)> =
             self.store.collection_states().map(|(name, state)| (name.clone(), state.epoch)).collect();
         for (name, epoch) in states {

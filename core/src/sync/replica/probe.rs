@@ -14,6 +14,24 @@ type Seen<'a> = &'a dyn View<Replica>;
 /// Receipts that are kept to be checked in the end.
 const RECEIPTS_MAX: usize = 200_000;
 
+/// Metrics that count.
+const COUNTS: [&str; 14] = [
+    "writes",
+    "deletions",
+    "reads",
+    "refused",
+    "buried",
+    "collected",
+    "sessions",
+    "given_up",
+    "session_bytes",
+    "document_bytes",
+    "documents_moved",
+    "items_touched",
+    "refused_from_peers",
+    "sent",
+];
+
 /// Watches a system of replicas.
 #[derive(Clone, Debug)]
 pub struct ReplicaProbe {
@@ -30,6 +48,8 @@ pub struct ReplicaProbe {
     stirred: Time,
     /// Whether all were seen to agree since then.
     is_settled: bool,
+    /// When everything was healed, until all agree, and the bytes of sessions since then.
+    reuniting: Option<(Time, f64)>,
 }
 
 impl Probe<Replica> for ReplicaProbe {
@@ -42,6 +62,7 @@ impl Probe<Replica> for ReplicaProbe {
             read: BTreeMap::new(),
             stirred: Time(0),
             is_settled: false,
+            reuniting: None,
         }
     }
 
@@ -60,11 +81,18 @@ impl Probe<Replica> for ReplicaProbe {
             }
             Observation::Notice { notice, .. } => {
                 noticed(notice, findings);
+                if let (Some((_, spent)), Notice::Reconciled { cost, bytes, .. }) =
+                    (&mut self.reuniting, notice)
+                {
+                    *spent += (cost.bytes + bytes) as f64;
+                }
                 self.look_for_agreement(view, findings);
             }
-            Observation::Healed | Observation::Links | Observation::Up { .. } | Observation::Down { .. } => {
+            Observation::Healed => {
+                self.reuniting = Some((view.now(), 0.0));
                 self.stir(view);
             }
+            Observation::Links | Observation::Up { .. } | Observation::Down { .. } => self.stir(view),
             Observation::Sent { .. } => findings.add("sent", 1.0),
             Observation::End => self.finish(view, findings),
         }
@@ -96,6 +124,7 @@ impl ReplicaProbe {
                 let key = (node, collection.clone(), *id);
                 let before = self.read.insert(key, *stamp).unwrap_or_default();
                 if before >= *stamp {
+                    findings.add("buried", 1.0);
                     findings.violation("writes-exceed-reads", view.now(), || {
                         format!("{node} wrote {id} at {stamp} after it had shown {before}")
                     });
@@ -137,14 +166,21 @@ impl ReplicaProbe {
     }
 
     fn look_for_agreement(&mut self, view: Seen<'_>, findings: &mut Findings) {
-        if !self.is_settled && is_converged(view) {
-            self.is_settled = true;
-            findings.sample("settle_ms", view.now().since(self.stirred).as_millis_f64());
+        if self.is_settled || !is_converged(view) {
+            return;
+        }
+        self.is_settled = true;
+        findings.sample("settle_ms", view.now().since(self.stirred).as_millis_f64());
+        if let Some((healed, spent)) = self.reuniting.take() {
+            findings.number("reunion_ms", view.now().since(healed).as_millis_f64());
+            findings.number("reunion_bytes", spent);
         }
     }
 
     /// What every acknowledged write has come to.
     fn finish(&mut self, view: Seen<'_>, findings: &mut Findings) {
+        // What never happened happened no time.
+        COUNTS.iter().for_each(|count| findings.add(count, 0.0));
         let replicas: Vec<&Replica> = nodes(view).filter_map(|node| view.state(node)).collect();
         let all_up = replicas.len() == view.nodes() as usize;
         let mut lost = 0.0;
@@ -204,6 +240,7 @@ fn noticed(notice: &Notice, findings: &mut Findings) {
             findings.add("items_touched", cost.items as f64);
             if *outcome != Some(Outcome::Equal) {
                 findings.sample("sync_bytes", cost.bytes as f64);
+                findings.sample("sync_all_bytes", (cost.bytes + bytes) as f64);
                 findings.sample("sync_round_trips", cost.round_trips as f64);
             }
             if outcome.is_none() {

@@ -42,13 +42,21 @@ impl Replica {
         if cx.now < self.holds_off_until {
             return;
         }
-        let Some(peer) = self.partner(cx) else { return };
-        let names: Vec<Name> = self.store.collections().map(|(name, _)| name.clone()).collect();
-        for collection in names {
-            let is_busy = self.exchanges.iter().any(|(id, exchange)| {
-                id.opener == self.me && exchange.peer == peer && exchange.collection == collection
-            });
-            if !is_busy && self.exchanges.len() < self.config.parameters.sessions as usize {
+        // A round with more collections than sessions may take longer than until the next.
+        if self.waiting.is_empty()
+            && let Some(peer) = self.partner(cx)
+        {
+            self.waiting = self.store.collections().map(|(name, _)| (peer, name.clone())).collect();
+        }
+        self.open_next(cx);
+    }
+
+    /// Opens as many sessions as there may be.
+    fn open_next(&mut self, cx: &mut Context<'_, Self>) {
+        while self.exchanges.len() < self.config.parameters.sessions as usize {
+            let Some((peer, collection)) = self.waiting.pop_front() else { return };
+            let is_same = |exchange: &Exchange| exchange.peer == peer && exchange.collection == collection;
+            if !self.exchanges.values().any(is_same) {
                 self.open(peer, collection, cx);
             }
         }
@@ -88,13 +96,13 @@ impl Replica {
         let Some(exchange) = self.exchanges.get(&id) else { return };
         let knows = exchange.told.clone();
         let (collection, epoch) = (exchange.collection.clone(), exchange.epoch);
-        let open = Message::Open { session: id, collection, epoch, catalogue: self.catalogue(), knows, body };
+        let open = Message::Open { session: id, collection, epoch, catalogue: self.catalogue, knows, body };
         cx.send(exchange.peer, open);
     }
 
     /// Tells a member that knows of other collections what there is here.
     pub(super) fn greet(&mut self, peer: NodeId, catalogue: u64, cx: &mut Context<'_, Self>) {
-        if catalogue != self.catalogue() {
+        if catalogue != self.catalogue {
             let all = self.store.collection_states();
             let change = |(name, state): (&Name, &CollectionState)| Change::Collection {
                 name: name.clone(),
@@ -105,7 +113,7 @@ impl Replica {
     }
 
     /// A fingerprint of all that is known of collections.
-    fn catalogue(&self) -> u64 {
+    pub(super) fn fingerprint(&self) -> u64 {
         let all: Vec<_> = self.store.collection_states().collect();
         // Writing to memory fails only if there is none.
         let bytes = postcard::to_allocvec(&all).unwrap_or_default();
@@ -247,6 +255,9 @@ impl Replica {
         let Some(exchange) = self.drop_exchange(id, cx) else { return };
         if id.opener == self.me {
             self.tell(&exchange, None, cx);
+            // Who does not answer need not be asked again in this round.
+            self.waiting.retain(|(peer, _)| !exchange.is_fresh || *peer != exchange.peer);
+            self.open_next(cx);
         }
     }
 
@@ -276,9 +287,11 @@ impl Replica {
         if exchange.is_proof() && exchange.is_taken_whole {
             let known = self.acknowledged.entry(key).or_default();
             *known = exchange.arrival.max(*known);
+            self.due.insert(exchange.collection.clone());
         }
         if id.opener == self.me {
             self.tell(&exchange, outcome, cx);
+            self.open_next(cx);
         }
         self.compact(cx);
     }
@@ -303,6 +316,7 @@ impl Replica {
         }
         if before != (through(&index.set), index.heard.clone()) {
             self.claim(&exchange.collection, self.store.clock().time);
+            self.due.insert(exchange.collection.clone());
             self.keep_knowledge(&exchange.collection, cx);
         }
     }

@@ -36,6 +36,11 @@ impl Subject for Replica {
                 "acknowledged writes that no replica holds in the end, nor a later one in their place",
             ),
             metric(
+                "buried",
+                "",
+                "acknowledged writes with a stamp below that of what their replica had shown: lost when they were made",
+            ),
+            metric(
                 "resurrected",
                 "",
                 "documents that are back in the end although their deletion was acknowledged",
@@ -52,6 +57,16 @@ impl Subject for Replica {
             metric("items_touched", "", "entries, ranges and cells that sessions looked at"),
             metric("refused_from_peers", "", "messages and documents of peers refused"),
             metric("sent", "", "messages sent between replicas"),
+            metric(
+                "reunion_ms",
+                "ms",
+                "from healing until all replicas hold the same, as seen when sessions end",
+            ),
+            metric(
+                "reunion_bytes",
+                "B",
+                "bytes of sessions and of the documents that they moved, in that time",
+            ),
             Metric::samples(
                 "settle_ms",
                 "ms",
@@ -61,6 +76,11 @@ impl Subject for Replica {
                 "sync_bytes",
                 "B",
                 "bytes of each session that found a difference, documents excluded",
+            ),
+            Metric::samples(
+                "sync_all_bytes",
+                "B",
+                "bytes of each session that found a difference, documents included",
             ),
             Metric::samples("sync_round_trips", "", "round trips of each session that found a difference"),
         ]

@@ -9,6 +9,7 @@ use super::*;
 use crate::contract::{CommandId, Dice, Effect, EffectOf, Json, Keys, Life, Subject};
 use crate::sync::DocumentId;
 use crate::sync::reconcile::Method;
+use crate::sync::testing::cases;
 
 /// A day of 2026, in nanoseconds since 1970.
 const TODAY: u64 = 1_767_225_600_000_000_000;
@@ -362,7 +363,7 @@ fn garbled(message: &Message, seed: u64) -> Option<Message> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+    #![proptest_config(cases(64))]
 
     /// Whatever one member says: nobody panics, nobody holds sessions for ever, and the honest ones get what they wrote. (What
     /// they wrote: a member may write what it likes, so documents that it garbles prove nothing.)

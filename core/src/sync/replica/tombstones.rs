@@ -24,7 +24,11 @@ impl Replica {
             match self.config.parameters.tombstones {
                 Tombstones::Kept => {}
                 Tombstones::Ttl => self.collect_old(&collection, cx),
-                Tombstones::Acknowledged => self.collect_acknowledged(&collection, cx),
+                Tombstones::Acknowledged => {
+                    if self.due.remove(&collection) || self.others.is_empty() {
+                        self.collect_acknowledged(&collection, cx);
+                    }
+                }
             }
         }
     }
@@ -57,6 +61,9 @@ impl Replica {
             .filter(|id| self.may_go(collection, *id))
             .take(COLLECTED_MAX)
             .collect();
+        if due.len() == COLLECTED_MAX {
+            self.due.insert(collection.clone());
+        }
         self.take_out(collection, due, cx);
     }
 

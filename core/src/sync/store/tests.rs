@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::sync::Deletes;
+use crate::sync::testing::cases;
 
 const BOOKS: &str = "books";
 
@@ -243,7 +244,7 @@ fn orders() -> impl Strategy<Value = Order> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(cases(100))]
 
     /// Whatever is inserted, changed or deleted elsewhere while pages are read: what is there all the time is on exactly one.
     #[test]

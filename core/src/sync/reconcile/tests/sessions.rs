@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::sync::testing::cases;
 
 /// The methods that find and check.
 const EXACT: [Method; 5] = [Method::Digest, Method::Merkle, Method::Range, Method::Riblt, Method::Auto];
@@ -65,7 +66,7 @@ fn check(method: Method, order: Order, sides: &[Vec<Entry>; 2]) -> Result<(), Te
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn every_method_finds_exactly_the_differences(sides in pairs(), order in orders()) {
@@ -150,7 +151,7 @@ fn full_merge_hands_over_everything() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
 
     /// Three writers; each side has a prefix of what each wrote, and some writes beyond. Later versions win.
     #[test]

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::sync::reconcile::cells::{Cell, Places};
+use crate::sync::testing::cases;
 
 #[derive(Clone, Copy, Debug)]
 enum Change {
@@ -24,7 +25,7 @@ fn order() -> impl Strategy<Value = Order> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(cases(32))]
 
     #[test]
     fn a_set_is_an_ordered_map_with_sums(changes in changes(), order in order(), ends in any::<[u16; 2]>()) {

@@ -5,6 +5,7 @@
 //! blobs, [`Watch`](host::Watch) looks on. The [`door`] lets people and programs see it and ask it things.
 
 pub mod clock;
+pub mod documents;
 pub mod door;
 pub mod host;
 pub mod identity;

@@ -13,6 +13,9 @@ pub trait Subject: Protocol {
     type Probe: Probe<Self>;
     /// One line for the list of protocols.
     const ABOUT: &'static str;
+    /// Whether those who look on at a real node are told what it writes down, or only that it did: records that come often,
+    /// or hold much, would drown all else.
+    const TELLS_RECORDS: bool = true;
 
     /// The configuration of a system of `nodes` nodes.
     ///

@@ -36,7 +36,18 @@ impl Registry {
             .with::<seedbed_core::election::bully::Bully>("bully")
             .with::<seedbed_core::election::ring::Ring>("ring")
             .with::<seedbed_core::chunks::Chunks>("chunks")
-            .with::<seedbed_core::sync::replica::Replica>("documents")
+            .with_documents()
+    }
+
+    /// Replicated documents, whose doors speak of them.
+    #[cfg(feature = "real")]
+    fn with_documents(self) -> Self {
+        self.with_resources("documents", seedbed_transport::documents::resources())
+    }
+
+    #[cfg(not(feature = "real"))]
+    fn with_documents(self) -> Self {
+        self.with::<seedbed_core::sync::replica::Replica>("documents")
     }
 
     /// Knows one more; a name given before means this one from now on.

@@ -109,7 +109,7 @@ impl App {
             .map_err(|error| Problem::bad_request(format!("the body cannot be read: {error}")))
     }
 
-    /// A body of one of these kinds, within its bounds of length and time. Long ones wait until there is room for them.
+    /// A body of one of these kinds, or of any, within its bounds of length and time. Long ones wait until there is room for them.
     pub(super) async fn payload(
         &self,
         request: Request,
@@ -164,7 +164,7 @@ fn kib(bytes: usize) -> u32 {
 fn is_one_of(request: &Request, kinds: &[&str]) -> Result<(), Problem> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
-    if kinds.iter().any(|known| kind.eq_ignore_ascii_case(known)) {
+    if kinds.is_empty() || kinds.iter().any(|known| kind.eq_ignore_ascii_case(known)) {
         return Ok(());
     }
     let detail = format!("expected the header `Content-Type: {}`", kinds.join("` or `"));

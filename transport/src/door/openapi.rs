@@ -42,7 +42,7 @@ fn described(operation: &Operation) -> Value {
         Access::Writer => described["security"] = json!([{ "token": [] }]),
     }
     if let Some(body) = operation.body {
-        described["requestBody"] = json!({ "required": true, "content": content(body) });
+        described["requestBody"] = json!({ "required": !operation.is_optional, "content": content(body) });
     }
     if !operation.parameters.is_empty() {
         described["parameters"] = operation.parameters.iter().map(parameter).collect();

@@ -31,7 +31,9 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    pub(super) fn json(&self) -> String {
+    /// As the body of an answer.
+    #[must_use]
+    pub fn json(&self) -> String {
         let title = self.status.canonical_reason().unwrap_or("Error");
         json!({ "type": "about:blank", "title": title, "status": self.status.as_u16(), "detail": self.detail })
             .to_string()

@@ -102,7 +102,7 @@ impl<P: Subject> Desk<P> {
         Err(failure.into())
     }
 
-    /// The body of a request, if it is of one of these media types and not longer than this.
+    /// The body of a request, if it is of one of these media types, or without any, and not longer than this.
     ///
     /// # Errors
     /// If it is not, or does not come in time, or too many long ones come at once.

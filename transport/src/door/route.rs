@@ -27,6 +27,8 @@ pub struct Operation {
     pub parameters: &'static [Parameter],
     /// What a request brings.
     pub body: Option<Body>,
+    /// Whether it may come without.
+    pub is_optional: bool,
     /// The longest body, in bytes; none stands for the door's own limit.
     pub body_max: Option<usize>,
     /// What it answers, beside refusals that all operations have in common.
@@ -37,8 +39,17 @@ impl Operation {
     /// A question that anyone may ask who may read, without parameters or a body.
     #[must_use]
     pub const fn read(path: &'static str, about: &'static str, answers: &'static [Answer]) -> Self {
-        let (parameters, body, body_max): (&[Parameter], _, _) = (&[], None, None);
-        Self { path, method: "get", access: Access::Reader, about, parameters, body, body_max, answers }
+        Self {
+            path,
+            method: "get",
+            access: Access::Reader,
+            about,
+            parameters: &[],
+            body: None,
+            is_optional: false,
+            body_max: None,
+            answers,
+        }
     }
 
     /// A change, which needs the token.
@@ -68,6 +79,12 @@ impl Operation {
     #[must_use]
     pub const fn taking(self, body: Body) -> Self {
         Self { body: Some(body), ..self }
+    }
+
+    /// The same, with or without its body.
+    #[must_use]
+    pub const fn optionally(self) -> Self {
+        Self { is_optional: true, ..self }
     }
 
     /// The same with a limit of its own for the body.

@@ -191,6 +191,11 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Reads one answer to its end.
 pub(crate) async fn answer(stream: &mut TcpStream) -> Answer {
     let head = until(stream, "\r\n\r\n").await;
+    answer_after(stream, head).await
+}
+
+/// Reads the rest of an answer that began so.
+pub(crate) async fn answer_after(stream: &mut TcpStream, head: String) -> Answer {
     let status =
         head.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("{head:?}"));
     let mut answer = Answer { status, head, body: String::new() };

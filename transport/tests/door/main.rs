@@ -3,7 +3,9 @@
 mod access;
 mod api;
 mod bed;
+mod documents;
 mod events;
 mod hosted;
 mod limits;
 mod resources;
+mod seat;

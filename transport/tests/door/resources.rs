@@ -1,7 +1,5 @@
 //! A protocol brings resources of its own, and the door sees to all that is the same for every route.
 
-use std::sync::Arc;
-
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::response::sse;
@@ -9,20 +7,13 @@ use axum::routing::{get, post};
 use seedbed_core::contract::{NodeId, Subject};
 use seedbed_core::election::raft::{Parameters, Raft};
 use seedbed_core::election::{Command, Reply};
-use seedbed_transport::Knobs;
-use seedbed_transport::door::events::{EventLog, Observer};
-use seedbed_transport::door::{
-    About, Answer, Body, Desk, Door, Hosted, Lanes, Operation, Problem, Resources, Route, Settings, Token,
-};
-use seedbed_transport::host::{self, Handle, Setup};
-use seedbed_transport::link::Config;
-use seedbed_transport::link::memory::Net;
-use seedbed_transport::store::memory::Memory;
+use seedbed_transport::door::{Answer, Body, Desk, Door, Operation, Problem, Resources, Route};
+use seedbed_transport::host::Handle;
 use serde_json::{Map, Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::bed::{self, TOKEN};
+use crate::{bed, seat};
 
 const LONG: usize = 1 << 20;
 const DOWN: Answer = (503, "The node is down.", Body::Problem);
@@ -74,35 +65,9 @@ fn schemas() -> Map<String, Value> {
 
 /// A node that is alone, and leads.
 async fn alone() -> (Door, Handle<Raft>) {
-    let log = EventLog::new();
-    let (observer, observed) = Observer::new(log.clone());
-    let opened = Memory::new().open();
-    let config = Config {
-        me: NodeId(0),
-        life: opened.life,
-        cluster: "alone".into(),
-        protocol: "raft".into(),
-        version: 1,
-        knobs: Knobs::default(),
-        freight: None,
-    };
-    let link = Net::default().join(config, [], Arc::new(Lanes::default()));
-    let config = Arc::new(Raft::config(&Parameters::default(), 1).unwrap());
-    let handle = host::start(Setup::<Raft>::new(NodeId(0), config), link, opened, observer);
-    let hosted = Hosted {
-        about: About::default(),
-        handle: handle.clone(),
-        observed,
-        events: log,
-        lanes: Lanes::default(),
-        counters: None,
-        cuts: None,
-        keys: None,
-        resources: Some(Resources { routes: ROUTES, schemas }),
-    };
-    let mut settings = Settings::new("127.0.0.1:0".parse().unwrap()).with_token(Token::new(TOKEN).unwrap());
-    settings.limits.streams_max = 1;
-    (Door::open(settings, Arc::new(hosted)).await.unwrap(), handle)
+    let config = Raft::config(&Parameters::default(), 1).unwrap();
+    seat::alone(config, Resources { routes: ROUTES, schemas }, |settings| settings.limits.streams_max = 1)
+        .await
 }
 
 async fn asked(door: &Door, method: &str, path: &str) -> bed::Answer {

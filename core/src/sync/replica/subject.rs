@@ -12,6 +12,7 @@ impl Subject for Replica {
     type Load = Load;
     type Probe = ReplicaProbe;
     const ABOUT: &'static str = "replicated documents: every replica takes writes, and they sync by merging";
+    const TELLS_RECORDS: bool = false;
 
     fn config(parameters: &Parameters, nodes: u32) -> Result<Config, String> {
         for name in &parameters.collections {

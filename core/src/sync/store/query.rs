@@ -130,6 +130,9 @@ struct Place {
     arrival: u64,
 }
 
+/// Bytes of the states of a page, or of changes told at once: one that is larger comes alone.
+const PAGE_BYTES: usize = 4 << 20;
+
 impl Store {
     /// One page of a query.
     ///
@@ -162,8 +165,10 @@ impl Store {
         };
         let after = position.as_ref().map(|position| (&position.key, position.id));
         let mut hits = query.order.hits(shelf, after, query.descending, asked + 1, is_wanted);
-        let more = hits.len() > asked;
-        hits.truncate(asked);
+        let sizes = hits.iter().map(|(_, _, entry)| entry.state.as_bytes().len());
+        let fitting = fitting(sizes).min(asked);
+        let more = hits.len() > fitting;
+        hits.truncate(fitting);
         let next = hits
             .last()
             .filter(|_| more)
@@ -197,14 +202,28 @@ impl Store {
         }
         let asked = if limit == 0 { self.limits.page } else { limit.min(self.limits.page) } as usize;
         let at = |arrival| token::seal(&Place { arrival, ..place });
+        let sizes =
+            shelf.arrived_after(place.arrival).take(asked).map(|(_, entry)| entry.state.as_bytes().len());
+        let fitting = fitting(sizes);
         let changes: Vec<Happened> = shelf
             .arrived_after(place.arrival)
-            .take(asked)
+            .take(fitting)
             .map(|(id, entry)| Happened { id, state: entry.state.clone(), token: at(entry.arrival) })
             .collect();
         let next = changes.last().map_or_else(|| at(place.arrival), |last| last.token.clone());
         Ok(Feed { changes, next })
     }
+}
+
+/// How many of these fit into a page: one does always.
+fn fitting(sizes: impl Iterator<Item = usize>) -> usize {
+    let mut bytes = 0usize;
+    let fits = |size: &usize| {
+        let is_first = bytes == 0;
+        bytes = bytes.saturating_add(*size);
+        is_first || bytes <= PAGE_BYTES
+    };
+    sizes.take_while(fits).count()
 }
 
 impl Order {

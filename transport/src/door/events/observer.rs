@@ -167,7 +167,7 @@ impl Observer {
         }
     }
 
-    /// The disk has refused a record, and with it what its step wrote after it.
+    /// The disk has refused a record, and with it what its step wrote after it; null if records are not told.
     fn full(&mut self, moment: Moment, record: Value) {
         let held = |(_, Happening { what, .. }): &(u64, Happening)| {
             *what == record || what["records"].as_array().is_some_and(|records| records.contains(&record))
@@ -198,7 +198,8 @@ impl<P: Subject> Watch<P> for Observer {
             Input::Start { log } => self.start(moment, log.len()),
             Input::Members(members) => self.members(moment, members),
             Input::Link { peer, up } => self.link(moment, *peer, *up),
-            Input::Full { record } => self.full(moment, value(record)),
+            Input::Full { record } if P::TELLS_RECORDS => self.full(moment, value(record)),
+            Input::Full { .. } => self.full(moment, Value::Null),
             _ => {}
         }
     }
@@ -210,11 +211,14 @@ impl<P: Subject> Watch<P> for Observer {
                 Effect::Notify { notice } => self.tell(moment, Kind::Notice, value(notice)),
                 Effect::Persist { record, .. } => {
                     written += 1;
-                    self.tell_when_durable(moment, Kind::Record, value(record));
+                    if P::TELLS_RECORDS {
+                        self.tell_when_durable(moment, Kind::Record, value(record));
+                    }
                 }
                 Effect::Checkpoint { records, .. } => {
                     checkpoints += 1;
-                    self.tell_when_durable(moment, Kind::Checkpoint, json!({ "records": value(records) }));
+                    let records = if P::TELLS_RECORDS { value(records) } else { records.len().into() };
+                    self.tell_when_durable(moment, Kind::Checkpoint, json!({ "records": records }));
                 }
                 _ => continue,
             }

@@ -1,0 +1,103 @@
+//! Many documents in one request: a line of JSON for each.
+
+use std::fmt::Write;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use seedbed_core::contract::Json;
+use seedbed_core::sync::replica::{Command, Replica, Reply};
+use seedbed_core::sync::{DocumentId, Name, Refusal};
+
+use super::reading::json;
+use super::refused;
+use super::target::{self, InCollection};
+use crate::door::{Desk, Problem};
+
+/// The longest body, in bytes.
+pub(super) const BULK_BODY_MAX: usize = 8 << 20;
+/// The most lines.
+const LINES_MAX: usize = 10_000;
+/// Commands that are under way at once: they share what the disk has to do.
+const AT_ONCE: usize = 512;
+
+/// Writes them in order, each for itself: one that names itself takes the place of the document of its name, if there is
+/// one, so that a request may be sent again. A line that is refused harms no other; what the node cannot do ends the request,
+/// and so does a collection that is not there.
+pub(super) async fn write(
+    State(desk): State<Desk<Replica>>,
+    path: InCollection,
+    request: Request,
+) -> Result<Response, Problem> {
+    let collection = target::collection(path)?;
+    let payload = desk.body(request, &["application/x-ndjson"], BULK_BODY_MAX).await?;
+    let lines = lines(&payload.bytes)?;
+    let asked = stream::iter(lines).map(|(number, line)| {
+        let (desk, collection) = (&desk, &collection);
+        async move { (number, one(desk, collection, &line).await) }
+    });
+    let mut outcomes = std::pin::pin!(asked.buffered(AT_ONCE));
+    let (mut ids, mut refused, mut count) = (String::new(), String::new(), 0usize);
+    while let Some((line, outcome)) = outcomes.next().await {
+        ids.push_str(if ids.is_empty() { "" } else { "," });
+        match outcome {
+            Ok(id) => {
+                count += 1;
+                let _ = write!(ids, "\"{id}\"");
+            }
+            Err(problem) if problem.status.is_server_error() || problem.status == StatusCode::NOT_FOUND => {
+                let detail = format!("line {line}, after {count} documents were written: {}", problem.detail);
+                return Err(Problem::new(problem.status, detail));
+            }
+            Err(problem) => {
+                ids.push_str("null");
+                refused.push_str(if refused.is_empty() { "" } else { "," });
+                let (status, detail) = (problem.status.as_u16(), serde_json::Value::from(problem.detail));
+                let _ = write!(refused, "{{\"line\":{line},\"status\":{status},\"detail\":{detail}}}");
+            }
+        }
+    }
+    Ok(json(format!("{{\"written\":{count},\"ids\":[{ids}],\"refused\":[{refused}]}}")))
+}
+
+/// The lines that hold something, with their numbers from 1.
+fn lines(bytes: &Bytes) -> Result<Vec<(usize, Bytes)>, Problem> {
+    let filled = bytes.split(|byte| *byte == b'\n').enumerate();
+    let filled = filled.filter(|(_, line)| !line.trim_ascii().is_empty());
+    let lines: Vec<_> =
+        filled.take(LINES_MAX + 1).map(|(at, line)| (at + 1, bytes.slice_ref(line))).collect();
+    if lines.len() > LINES_MAX {
+        let told = format!("a request may bring {LINES_MAX} documents");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, told));
+    }
+    Ok(lines)
+}
+
+async fn one(desk: &Desk<Replica>, collection: &Name, line: &[u8]) -> Result<DocumentId, Problem> {
+    let document = target::parse(line)?;
+    let collection = collection.clone();
+    let command = match own_id(&document)? {
+        None => Command::AddDocument { collection, document },
+        Some(id) => Command::PutDocument { collection, id, document, expected: None },
+    };
+    match desk.ask(command).await? {
+        Reply::Written { id, .. } => Ok(id),
+        other => Err(refused::unexpected(other)),
+    }
+}
+
+/// The name that a document gives itself. Only those are looked into that may.
+fn own_id(document: &Json) -> Result<Option<DocumentId>, Problem> {
+    if !document.as_str().contains("\"_id\":") {
+        return Ok(None);
+    }
+    match document.value().get("_id") {
+        None => Ok(None),
+        Some(id) => {
+            let id = id.as_str().and_then(|id| id.parse().ok());
+            id.map(Some).ok_or_else(|| refused::problem(&Refusal::BadId))
+        }
+    }
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::Value;
-use ureq::http::{Response, Uri};
+use ureq::http::{Method, Request, Response, Uri};
 use ureq::{Agent, Body, BodyReader};
 
 /// Who does not answer within this time is not there.
@@ -36,6 +36,21 @@ pub(super) struct Client {
     /// `http://HOST:PORT`.
     base: String,
     token: Option<String>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The entity tag, if there is one.
+    pub(super) version: Option<String>,
+    pub(super) text: String,
+}
+
+impl Answer {
+    /// What it holds.
+    pub(super) fn json(&self) -> anyhow::Result<Value> {
+        serde_json::from_str(&self.text).context("the node answers, but not in JSON: is the port right?")
+    }
 }
 
 /// Why there is no answer to use.
@@ -73,6 +88,39 @@ impl Client {
     /// Where it is.
     pub(super) fn base(&self) -> &str {
         &self.base
+    }
+
+    /// Asks in whatever way, with these headers and this body.
+    pub(super) fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Answer, Refused> {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        // A body of no bytes is none: some methods may not have one.
+        let sent = match body {
+            "" => request.body(()).map(|request| self.agent.run(request)),
+            body => request.body(body).map(|request| self.agent.run(request)),
+        };
+        let sent = sent.map_err(|error| self.refused(error))?;
+        let mut answer = self.answered(sent)?;
+        let version = answer.headers().get("etag").and_then(|tag| tag.to_str().ok());
+        let version = version.map(|tag| tag.trim_matches('"').to_owned());
+        let text = answer.body_mut().with_config().limit(ANSWER_MAX).read_to_string();
+        Ok(Answer { version, text: text.map_err(|error| self.unreachable(&error))? })
+    }
+
+    /// A request that cannot be made.
+    fn refused(&self, error: impl fmt::Display) -> Refused {
+        Refused { status: Some(400), message: format!("{}: this cannot be asked: {error}", self.base) }
     }
 
     /// Reads what is there.

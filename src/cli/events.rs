@@ -1,6 +1,6 @@
 //! `seedbed events`: what happens to a node.
 
-use std::io::{BufRead, ErrorKind, Read, Write};
+use std::io::{BufRead, ErrorKind, Write};
 use std::thread;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::client::{Client, Entry, plain, words};
+use super::sse::{self, Message};
 use super::{Done, Verdict};
 
 /// Show what has happened to a node, one line per event, and, with --follow, what happens next.
@@ -38,8 +39,6 @@ pub(super) struct Events {
 
 /// Before asking a node again that went away.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The longest line of a stream that is read, in bytes.
-const LINE_MAX: u64 = 1 << 20;
 
 /// How a stream ended.
 enum End {
@@ -79,59 +78,21 @@ impl Events {
 
     /// Prints what a stream brings; `after` becomes the number of the last event.
     fn read(&self, mut stream: impl BufRead, after: &mut Option<u64>) -> std::io::Result<End> {
-        let mut message = Message::default();
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            if stream.by_ref().take(LINE_MAX).read_until(b'\n', &mut line)? == 0 {
-                return Ok(End::Stream);
-            }
-            if line.pop() != Some(b'\n') {
-                // An event that is not whole is asked for again.
-                return Err(ErrorKind::UnexpectedEof.into());
-            }
-            let text = String::from_utf8_lossy(&line);
-            if !text.is_empty() {
-                message.field(&text);
+        while let Some(Message { data, event, id }) = sse::next(&mut stream)? {
+            let Ok(value) = serde_json::from_str::<Value>(&data) else { continue };
+            if event == "gap" {
+                eprintln!("{}", missed(&value));
                 continue;
             }
-            let Message { data, event, id } = std::mem::take(&mut message);
-            let Ok(value) = serde_json::from_str::<Value>(&data) else { continue };
-            match event.as_str() {
-                "gap" => eprintln!("{}", missed(&value)),
-                _ => {
-                    let shown = if self.json { value.to_string() } else { told(&value) };
-                    let mut out = std::io::stdout().lock();
-                    match writeln!(out, "{shown}").and_then(|()| out.flush()) {
-                        Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(End::Reader),
-                        written => written?,
-                    }
-                    *after = id.or(*after);
-                }
+            let shown = if self.json { value.to_string() } else { told(&value) };
+            let mut out = std::io::stdout().lock();
+            match writeln!(out, "{shown}").and_then(|()| out.flush()) {
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(End::Reader),
+                written => written?,
             }
+            *after = id.and_then(|id| id.parse().ok()).or(*after);
         }
-    }
-}
-
-/// One message of a stream, as far as it has come.
-#[derive(Default)]
-struct Message {
-    data: String,
-    event: String,
-    id: Option<u64>,
-}
-
-impl Message {
-    fn field(&mut self, line: &str) {
-        let (name, value) = line.split_once(':').unwrap_or((line, ""));
-        let value = value.strip_prefix(' ').unwrap_or(value);
-        match name {
-            "data" => self.data.push_str(value),
-            "event" => value.clone_into(&mut self.event),
-            "id" => self.id = value.parse().ok(),
-            // A comment, or something that this version does not know.
-            _ => {}
-        }
+        Ok(End::Stream)
     }
 }
 
@@ -167,11 +128,6 @@ mod tests {
 
     use super::*;
 
-    fn events() -> Events {
-        let entry = Entry::default();
-        Events { api: String::new(), entry, follow: false, after: None, json: true }
-    }
-
     #[test]
     fn an_event_is_a_line() {
         let event = json!({ "seq": 17, "wall": "2026-11-21T09:33:00.123456789Z", "node": 0, "life": 2, "step": 40,
@@ -193,17 +149,5 @@ mod tests {
             missed(&json!({ "after": 2, "gap": { "why": "restarted" } })),
             "(the node's log began anew)"
         );
-    }
-
-    #[test]
-    fn a_stream_that_breaks_off_is_known_up_to_the_last_whole_event() {
-        let mut after = None;
-        let text = ": hello\n\nid: 3\ndata: {}\n\nid: 4\ndata: {\"se";
-        assert!(events().read(text.as_bytes(), &mut after).is_err());
-        assert_eq!(after, Some(3));
-        assert!(matches!(events().read("\n: bye\n\n".as_bytes(), &mut after), Ok(End::Stream)));
-        assert_eq!(after, Some(3));
-        let endless = std::io::BufReader::new(std::io::repeat(b'x'));
-        assert!(events().read(endless, &mut after).is_err());
     }
 }

@@ -9,6 +9,8 @@ mod check;
 mod client;
 mod diff;
 #[cfg(feature = "real")]
+mod docs;
+#[cfg(feature = "real")]
 mod down;
 #[cfg(feature = "real")]
 mod events;
@@ -27,6 +29,8 @@ mod replay;
 mod report;
 mod run;
 mod schema;
+#[cfg(feature = "real")]
+mod sse;
 #[cfg(feature = "real")]
 mod status;
 #[cfg(feature = "real")]
@@ -84,6 +88,8 @@ enum Command {
     #[cfg(feature = "real")]
     Ask(ask::Ask),
     #[cfg(feature = "real")]
+    Docs(docs::Docs),
+    #[cfg(feature = "real")]
     Key(key::Key),
     #[cfg(feature = "real")]
     Token(token::Tokens),
@@ -136,6 +142,8 @@ impl Cli {
             Command::Events(events) => events.execute(),
             #[cfg(feature = "real")]
             Command::Ask(ask) => ask.execute(),
+            #[cfg(feature = "real")]
+            Command::Docs(docs) => docs.execute(),
             #[cfg(feature = "real")]
             Command::Key(key) => key.execute(),
             #[cfg(feature = "real")]

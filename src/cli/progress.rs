@@ -5,37 +5,45 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// The progress of one experiment, on standard error.
+/// The progress of something long, on standard error.
 pub(super) struct Progress {
     name: String,
-    runs: usize,
+    unit: &'static str,
+    total: usize,
     bar: Option<ProgressBar>,
     /// Tenths that have been told, where there is no bar.
     told: AtomicUsize,
 }
 
 impl Progress {
-    pub(super) fn new(name: &str, runs: usize) -> Self {
+    /// Of so many units, such as runs; `bytes` are shown as such.
+    pub(super) fn new(name: &str, total: usize, unit: &'static str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar =
-                ProgressBar::with_draw_target(Some(runs as u64), ProgressDrawTarget::stderr_with_hz(10));
-            let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} runs, {eta} left");
+                ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr_with_hz(10));
+            let count = match unit {
+                "bytes" => "{bytes}/{total_bytes}".to_owned(),
+                unit => format!("{{pos}}/{{len}} {unit}"),
+            };
+            let style =
+                ProgressStyle::with_template(&format!("{{prefix}} {{wide_bar}} {count}, {{eta}} left"));
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar.set_prefix(name.to_owned());
             bar
         });
-        Self { name: name.into(), runs, bar, told: AtomicUsize::new(0) }
+        Self { name: name.into(), unit, total, bar, told: AtomicUsize::new(0) }
     }
 
-    /// So many runs are done.
+    /// So many are done.
     pub(super) fn at(&self, done: usize) {
         match &self.bar {
             Some(bar) => bar.set_position(done as u64),
             None => {
-                let tenth = done * 10 / self.runs.max(1);
+                let tenth = done.saturating_mul(10) / self.total.max(1);
                 if self.told.fetch_max(tenth, Ordering::Relaxed) < tenth {
                     // Nobody may be listening.
-                    let _ = writeln!(std::io::stderr(), "{}: {done} of {} runs", self.name, self.runs);
+                    let _ =
+                        writeln!(std::io::stderr(), "{}: {done} of {} {}", self.name, self.total, self.unit);
                 }
             }
         }

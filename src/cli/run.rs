@@ -97,7 +97,7 @@ impl Run {
     fn run(&self, experiment: &Experiment, pool: &rayon::ThreadPool) -> Done {
         let folder = Folder::create(&experiment.name(), self.out.as_deref())?;
         let runs = experiment.points.len() * (experiment.seeds.end - experiment.seeds.start) as usize;
-        let progress = Progress::new(&experiment.name(), runs);
+        let progress = Progress::new(&experiment.name(), runs, "runs");
         let began = Instant::now();
         let Results { tables, tally } = run_on(experiment, pool, &|done| progress.at(done))?;
         progress.finish();

@@ -36,6 +36,8 @@ stickiness = true
 /// A folder for one test, and the processes that run there.
 pub(crate) struct Bed {
     folder: PathBuf,
+    /// What its cluster is called, and the folder where that lives.
+    cluster: &'static str,
     /// Started by the test itself.
     children: Vec<Child>,
     /// One test at a time: they measure no time, but they are in a hurry.
@@ -59,14 +61,21 @@ impl Bed {
         end_all(&folder);
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).expect("a folder for the test");
-        Self { folder, children: Vec::new(), _turn: turn }
+        Self { folder, cluster: "five", children: Vec::new(), _turn: turn }
     }
 
     /// With five voters, running.
     pub(crate) fn up(name: &str, more: &[&str]) -> Self {
-        let bed = Self::new(name);
-        bed.write("five.toml", FIVE);
-        let told = bed.seedbed(["up", "five.toml", "--dir", "five", "--detach"].iter().chain(more));
+        Self::up_with(name, "five", FIVE, more)
+    }
+
+    /// With this cluster, running.
+    pub(crate) fn up_with(name: &str, cluster: &'static str, file: &str, more: &[&str]) -> Self {
+        let mut bed = Self::new(name);
+        bed.cluster = cluster;
+        let path = format!("{cluster}.toml");
+        bed.write(&path, file);
+        let told = bed.seedbed(["up", &path, "--dir", cluster, "--detach"].iter().chain(more));
         assert_eq!(told.code, Some(0), "{told:?}");
         bed
     }
@@ -84,7 +93,7 @@ impl Bed {
     }
 
     pub(crate) fn home(&self) -> Home {
-        Home::at(self.path("five"))
+        Home::at(self.path(self.cluster))
     }
 
     /// The command, not started yet.
@@ -131,16 +140,22 @@ impl Bed {
         self.home().nodes(&Registry::ours()).expect("the files of the nodes")
     }
 
+    /// A file of a node.
+    fn seat(&self, node: u32, name: &str) -> PathBuf {
+        self.path(&format!("{}/n{node}/{name}", self.cluster))
+    }
+
     pub(crate) fn process(&self, node: u32) -> Option<Process> {
-        Process::read(&self.path(&format!("five/n{node}/pid"))).filter(Process::is_alive)
+        Process::read(&self.seat(node, "pid")).filter(Process::is_alive)
     }
 
     /// Starts a node that was killed.
     pub(crate) fn restart(&mut self, node: u32) {
-        let file = self.path(&format!("five/n{node}/NODE.toml"));
-        let number = self.spawn(["node", &file.display().to_string()], &format!("five/n{node}/log"));
+        let file = self.seat(node, "NODE.toml");
+        let number =
+            self.spawn(["node", &file.display().to_string()], &format!("{}/n{node}/log", self.cluster));
         let process = self.child(number);
-        fs::write(self.path(&format!("five/n{node}/pid")), process.to_string()).expect("a file of the test");
+        fs::write(self.seat(node, "pid"), process.to_string()).expect("a file of the test");
     }
 
     /// Kills a node with SIGKILL.
@@ -157,13 +172,19 @@ impl Bed {
     }
 
     pub(crate) fn ask_at(&self, api: &str, path: &str) -> Option<Value> {
-        let text =
-            agent().get(format!("http://{api}{path}")).call().ok()?.body_mut().read_to_string().ok()?;
-        serde_json::from_str(&text).ok()
+        serde_json::from_str(&read(api, path)?).ok()
     }
 
-    fn api(&self, node: u32) -> Option<String> {
-        let plan = NodePlan::load(&self.path(&format!("five/n{node}/NODE.toml")), &Registry::ours()).ok()?;
+    pub(crate) fn text(&self, node: u32, path: &str) -> Option<String> {
+        read(&self.api(node)?, path)
+    }
+
+    pub(crate) fn token(&self) -> String {
+        self.read(&format!("{}/token", self.cluster)).trim().to_owned()
+    }
+
+    pub(crate) fn api(&self, node: u32) -> Option<String> {
+        let plan = NodePlan::load(&self.seat(node, "NODE.toml"), &Registry::ours()).ok()?;
         plan.file.api.listen.map(|api| api.to_string())
     }
 
@@ -176,7 +197,7 @@ impl Bed {
         let cuts: Vec<Value> = peers.iter().map(|peer| json!({ "peer": peer })).collect();
         let body = json!({ "heal_all": true, "cut": cuts });
         let url = format!("http://{}/api/v1/faults", self.api(node).expect("a door"));
-        let token = format!("Bearer {}", self.read("five/token").trim());
+        let token = format!("Bearer {}", self.token());
         let request =
             agent().post(url).header("Authorization", token).header("Content-Type", "application/json");
         request.send(body.to_string()).expect("the fault route takes it");
@@ -205,8 +226,9 @@ impl Bed {
         let mut events = BTreeMap::new();
         for node in self.nodes() {
             let index = *node.file.node;
-            let mut lines = self.read(&format!("five/n{index}/data/events.jsonl.old"));
-            lines += &self.read(&format!("five/n{index}/data/events.jsonl"));
+            let data = format!("{}/n{index}/data", self.cluster);
+            let mut lines = self.read(&format!("{data}/events.jsonl.old"));
+            lines += &self.read(&format!("{data}/events.jsonl"));
             let told = lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
             events.insert(index, told);
         }
@@ -283,6 +305,10 @@ fn finish(mut child: Child) -> Told {
         }
     };
     Told { code, out: out.join().unwrap_or_default(), err: err.join().unwrap_or_default() }
+}
+
+fn read(api: &str, path: &str) -> Option<String> {
+    agent().get(format!("http://{api}{path}")).call().ok()?.body_mut().read_to_string().ok()
 }
 
 fn agent() -> Agent {

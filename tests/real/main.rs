@@ -2,6 +2,7 @@
 
 mod bed;
 mod command;
+mod documents;
 mod elections;
 mod join;
 mod keys;

@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, ErrorKind, Read, Result};
 
-/// The longest line of a stream that is read, in bytes: a document of the largest size fits.
+/// The longest line of a stream that is read, and the most data of a message, in bytes: a document of the largest size
+/// fits.
 const LINE_MAX: u64 = 4 << 20;
 
 /// One message of a stream.
@@ -17,7 +18,7 @@ pub(super) struct Message {
 /// The next message that holds data; none at the end of the stream.
 ///
 /// # Errors
-/// If the stream breaks off: a message that is not whole is asked for again.
+/// If the stream breaks off: a message that is not whole is asked for again. If a message has no end.
 pub(super) fn next(stream: &mut impl BufRead) -> Result<Option<Message>> {
     let mut message = Message::default();
     let mut line = Vec::new();
@@ -28,6 +29,9 @@ pub(super) fn next(stream: &mut impl BufRead) -> Result<Option<Message>> {
         }
         if line.pop() != Some(b'\n') {
             return Err(ErrorKind::UnexpectedEof.into());
+        }
+        if (message.data.len() + line.len()) as u64 > LINE_MAX {
+            return Err(ErrorKind::InvalidData.into());
         }
         match String::from_utf8_lossy(&line) {
             text if !text.is_empty() => message.field(&text),
@@ -62,6 +66,12 @@ mod tests {
         assert_eq!(next(&mut text).unwrap(), Some(first));
         assert!(next(&mut text).is_err());
         assert_eq!(next(&mut "\n: bye\n\n".as_bytes()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_stream_without_an_end_is_refused() {
         assert!(next(&mut std::io::BufReader::new(std::io::repeat(b'x'))).is_err());
+        let lines = format!("data: {}\n", "x".repeat(1 << 20)).repeat(5);
+        assert_eq!(next(&mut lines.as_bytes()).unwrap_err().kind(), ErrorKind::InvalidData);
     }
 }

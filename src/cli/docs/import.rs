@@ -122,7 +122,7 @@ impl Import {
         let (mut batch, mut line, mut bytes) = (Batch::default(), Vec::new(), 0);
         for number in 1.. {
             line.clear();
-            let read = file.by_ref().take(LINE_MAX).read_until(b'\n', &mut line);
+            let read = next_line(&mut file, &mut line);
             let read = read.with_context(|| format!("{} cannot be read", self.file.display()))?;
             let document = match number > self.skip && !line.trim_ascii().is_empty() {
                 true => Some(named(&line, number, millis)),
@@ -184,12 +184,19 @@ fn may_pass(refused: &Refused) -> bool {
     refused.status.is_none_or(|status| status >= 500 && status != 507)
 }
 
+/// Reads a line, of one that is too long no more than its beginning; how many bytes it has, 0 at the end.
+fn next_line(file: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
+    let read = file.by_ref().take(LINE_MAX).read_until(b'\n', line)?;
+    let is_cut = read as u64 == LINE_MAX && line.last() != Some(&b'\n');
+    Ok(read + if is_cut { file.skip_until(b'\n')? } else { 0 })
+}
+
 /// A line as a document with a name.
 fn named(line: &[u8], number: u64, millis: u64) -> anyhow::Result<String> {
-    let text = std::str::from_utf8(line.trim_ascii()).context("it is not UTF-8")?;
     if line.len() as u64 >= LINE_MAX {
         bail!("it is longer than {LINE_MAX} bytes");
     }
+    let text = std::str::from_utf8(line.trim_ascii()).context("it is not UTF-8")?;
     let document: Value = serde_json::from_str(text).context("it is not JSON")?;
     let Value::Object(fields) = &document else { bail!("it is no JSON object") };
     if fields.contains_key("_id") {
@@ -233,6 +240,17 @@ mod tests {
         assert!(name(&first) < name(&line("{}", 2)));
         assert!(name(&line("{}", 2)) < name(&line("{ \"b\": [] }", 1 << 31)));
         assert_eq!(line("{\"_id\":\"mine\"}", 3), "{\"_id\":\"mine\"}");
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_one_line() {
+        let text = format!("{{}}\n{}\n[]\n", "x".repeat(3 << 20));
+        let (mut file, mut line) = (BufReader::new(text.as_bytes()), Vec::new());
+        let mut next = || {
+            line.clear();
+            (next_line(&mut file, &mut line).unwrap(), line.len())
+        };
+        assert_eq!([next(), next(), next(), next()], [(3, 3), ((3 << 20) + 1, 2 << 20), (3, 3), (0, 0)]);
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Replica {
     pub(super) fn take(&mut self, from: NodeId, batch: Batch, cx: &mut Context<'_, Self>) {
         let Batch { id, number, documents, last } = batch;
         let Some(exchange) = self.exchanges.get_mut(&id).filter(|exchange| exchange.peer == from) else {
-            cx.send_now(from, Message::Closed { session: id });
+            self.decline(from, id, cx);
             return;
         };
         if number < exchange.awaited {

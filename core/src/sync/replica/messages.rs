@@ -76,6 +76,8 @@ pub enum Message {
     Closed {
         /// Which.
         session: SessionId,
+        /// A fingerprint of all collections the sender knows of.
+        catalogue: u64,
     },
 }
 

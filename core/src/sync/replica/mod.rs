@@ -237,7 +237,7 @@ impl Replica {
                 self.take(from, Batch { id: session, number, documents, last }, cx);
             }
             Message::Taken { session, number, whole } => self.gave(from, (session, number), whole, cx),
-            Message::Closed { session } => self.close(from, session, cx),
+            Message::Closed { session, catalogue } => self.close(from, session, catalogue, cx),
         }
     }
 

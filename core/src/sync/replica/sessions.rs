@@ -143,7 +143,7 @@ impl Replica {
         let is_crowded =
             running.is_none() && self.exchanges.len() >= self.config.parameters.sessions as usize;
         let (Some(index), false, false) = (index, is_mine, is_crowded) else {
-            cx.send_now(from, Message::Closed { session: id });
+            self.decline(from, id, cx);
             return;
         };
         let told = through(&index.set);
@@ -176,7 +176,7 @@ impl Replica {
         cx: &mut Context<'_, Self>,
     ) {
         let Some(exchange) = self.exchanges.get_mut(&id).filter(|exchange| exchange.peer == from) else {
-            cx.send_now(from, Message::Closed { session: id });
+            self.decline(from, id, cx);
             return;
         };
         let Some(index) =
@@ -196,7 +196,7 @@ impl Replica {
 
     pub(super) fn refuse(&mut self, from: NodeId, id: SessionId, why: &str, cx: &mut Context<'_, Self>) {
         cx.notify(Notice::Refused { peer: from, why: why.to_owned() });
-        cx.send_now(from, Message::Closed { session: id });
+        self.decline(from, id, cx);
         self.give_up(id, cx);
     }
 
@@ -244,9 +244,16 @@ impl Replica {
         cx.set(Timer::Answer(id), self.config.parameters.patience);
     }
 
-    /// The other side has no such session.
-    pub(super) fn close(&mut self, from: NodeId, id: SessionId, cx: &mut Context<'_, Self>) {
+    /// Tells a member that there is no such session here.
+    pub(super) fn decline(&self, to: NodeId, id: SessionId, cx: &mut Context<'_, Self>) {
+        cx.send_now(to, Message::Closed { session: id, catalogue: self.catalogue });
+    }
+
+    /// The other side has no such session: maybe because it has not heard of the collection, and of no other, so that it
+    /// opens none itself.
+    pub(super) fn close(&mut self, from: NodeId, id: SessionId, catalogue: u64, cx: &mut Context<'_, Self>) {
         if self.exchanges.get(&id).is_some_and(|exchange| exchange.peer == from) {
+            self.greet(from, catalogue, cx);
             self.give_up(id, cx);
         }
     }

@@ -311,6 +311,19 @@ fn sessions_are_few() {
 }
 
 #[test]
+fn a_member_without_collections_hears_of_the_first() {
+    let mut net = Net::new(2, &Parameters { collections: Vec::new(), push: 1, ..parameters(Method::Range) });
+    let create = Command::CreateCollection { collection: name(), schema: crate::sync::Schema::default() };
+    assert!(!matches!(net.ask(A, create), Reply::Refused(_)));
+    net.put(A, 1, r#"{"a":1}"#);
+    // What was told at once is lost.
+    net.queue.clear();
+    net.round(A);
+    net.round(A);
+    assert!(net.holds(B, 1));
+}
+
+#[test]
 fn one_of_two_sessions_between_the_same_goes_on() {
     let mut net = Net::new(2, &parameters(Method::Range));
     net.put(A, 1, r#"{"a":1}"#);

@@ -162,14 +162,13 @@ fn a_flipped_bit_is_found_or_does_no_harm() {
 #[test]
 fn a_full_store_stays_as_it_is() {
     let folder = Folder::new("full");
-    let bounds =
-        Options { records_max: 100, record_max: 60, checkpoint_max: 70, blobs_max: 8, ..Options::default() };
+    let bounds = Options { records_max: 100, record_max: 60, blobs_max: 8, ..Options::default() };
     let mut store = folder.open_with(bounds.clone()).expect("a first start").store;
     let is_full = |done: Result<(), StoreError>| matches!(done, Err(StoreError::Full));
     store.append(Tag(0), &[1; 52]).expect("room");
     assert!(is_full(store.append(Tag(0), &[2; 61])));
     assert!(is_full(store.append(Tag(0), &[2; 33])));
-    assert!(is_full(store.checkpoint(Tag(0), &[vec![3; 34], vec![3; 34]])));
+    assert!(is_full(store.checkpoint(Tag(0), &[vec![3; 43], vec![3; 42]])));
     store.append(Tag(1), &[4; 32]).expect("room");
     store.checkpoint(Tag(0), &[vec![5; 52]]).expect("room where the old was");
     store.put(&Blob::new(*b"12345678")).expect("room");

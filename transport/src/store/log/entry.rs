@@ -27,6 +27,12 @@ pub(super) enum Kind {
     Checkpoint,
     /// Several records of a tag.
     Batch,
+    /// The first of all records of a tag, in place of those before: once the last of them are there.
+    First,
+    /// More of them.
+    More,
+    /// The last of them.
+    Last,
     /// Nothing but word that everything before it is durable. The next entry is written over it.
     Mark,
 }
@@ -50,6 +56,9 @@ impl<'a> Entry<'a> {
             Kind::Checkpoint => 2,
             Kind::Mark => 3,
             Kind::Batch => 4,
+            Kind::First => 5,
+            Kind::More => 6,
+            Kind::Last => 7,
         };
         out.extend_from_slice(&[0; 4]);
         out.extend_from_slice(&(self.payload.len() as u32).to_le_bytes());
@@ -81,6 +90,9 @@ impl<'a> Entry<'a> {
             2 => Kind::Checkpoint,
             3 => Kind::Mark,
             4 => Kind::Batch,
+            5 => Kind::First,
+            6 => Kind::More,
+            7 => Kind::Last,
             _ => return None,
         };
         Some(Self {

@@ -8,8 +8,9 @@
 //! ```
 //!
 //! Appending over zeros that are on disk already makes a sync write data alone, which is twice as fast as a sync of a file
-//! that grows. A checkpoint is one entry that takes the place of the records before it. When a segment is full and more
-//! than half of the log is out of date, what counts is written into new segments, and the marker is changed to them.
+//! that grows. A checkpoint takes the place of the records before it: one entry, or several of which the last one counts.
+//! When a segment is full and more than half of the log is out of date, what counts is written into new segments, and the
+//! marker is changed to them.
 //!
 //! What is appended waits in memory for the next sync, at most [`WRITE_MAX`] bytes of it: a store that is dropped instead
 //! loses it, as if the power had gone.
@@ -56,8 +57,8 @@ pub struct Options {
     pub segment: u64,
     /// The longest record.
     pub record_max: usize,
-    /// The longest checkpoint.
-    pub checkpoint_max: usize,
+    /// A checkpoint that is longer is written in several entries.
+    pub part: usize,
     /// What all records that count may take, each with eight bytes on top. On disk it is up to three times as much, and
     /// two segments.
     pub records_max: u64,
@@ -73,8 +74,8 @@ impl Default for Options {
             create: false,
             segment: 4 << 20,
             record_max: 16 << 20,
-            checkpoint_max: 64 << 20,
-            records_max: 1 << 30,
+            part: 1 << 20,
+            records_max: 64 << 30,
             blob_max: 64 << 20,
             blobs_max: u64::MAX,
         }
@@ -86,7 +87,7 @@ impl Options {
     fn bounded(mut self) -> Self {
         const ENTRY_MAX: usize = 1 << 30;
         self.record_max = self.record_max.min(ENTRY_MAX);
-        self.checkpoint_max = self.checkpoint_max.min(ENTRY_MAX);
+        self.part = self.part.min(ENTRY_MAX);
         self
     }
 }
@@ -178,17 +179,29 @@ impl Log {
         if self.writer.fits(payload) {
             return Ok(());
         }
-        // A segment follows only on one that is whole.
-        self.writer.sync()?;
-        if self.writer.used > self.live.total.saturating_mul(2) {
-            match self.compact() {
-                Err(StoreError::Full) => sweep(&segments(&self.dir), &self.manifest)?,
-                done => done?,
-            }
+        self.tidy()?;
+        self.go_on(payload)
+    }
+
+    /// Leaves behind what does not count, if it is more than what does.
+    fn tidy(&mut self) -> Result<(), StoreError> {
+        if self.writer.used <= self.live.total.saturating_mul(2) {
+            return Ok(());
         }
+        self.writer.sync()?;
+        match self.compact() {
+            Err(StoreError::Full) => sweep(&segments(&self.dir), &self.manifest),
+            done => done,
+        }
+    }
+
+    /// As [`make_room`](Self::make_room), and leaves alone what is there.
+    fn go_on(&mut self, payload: usize) -> Result<(), StoreError> {
         if self.writer.fits(payload) {
             return Ok(());
         }
+        // A segment follows only on one that is whole.
+        self.writer.sync()?;
         let next = self.writer.following(payload)?;
         let manifest = Manifest { last: next.number, synced: self.writer.synced(), ..self.manifest.clone() };
         if let Err(error) = manifest.save(&self.dir) {
@@ -243,16 +256,33 @@ impl Store for Log {
     }
 
     fn checkpoint(&mut self, tag: Tag, records: &[Vec<u8>]) -> Result<(), StoreError> {
-        let length = entry::packed_length(records);
         let weight: u64 = records.iter().map(|record| weight(record)).sum();
         self.attempt(|log| {
             let total = log.live.total - log.live.of(tag) + weight;
             let is_long = records.iter().any(|record| record.len() > log.options.record_max);
-            if is_long || length > log.options.checkpoint_max || total > log.options.records_max {
+            if is_long || total > log.options.records_max {
                 return Err(StoreError::Full);
             }
-            log.make_room(length)?;
-            log.writer.push(tag, Kind::Checkpoint, &entry::pack(records))?;
+            let parts = parts(records, log.options.part);
+            if parts.len() > 1 {
+                log.tidy()?;
+            }
+            for (nth, part) in parts.iter().enumerate() {
+                let (payload, is_last) = (entry::pack(part), nth + 1 == parts.len());
+                let kind = match (nth, is_last) {
+                    (0, true) => Kind::Checkpoint,
+                    (0, false) => Kind::First,
+                    (_, false) => Kind::More,
+                    (_, true) => Kind::Last,
+                };
+                // What has begun and not ended counts for nothing, and must not be left behind.
+                if nth == 0 {
+                    log.make_room(payload.len())?
+                } else {
+                    log.go_on(payload.len())?
+                }
+                log.writer.push(tag, kind, &payload)?;
+            }
             log.live.clear(tag);
             log.live.add(tag, weight);
             Ok(())
@@ -330,6 +360,20 @@ fn sweep(folder: &Path, manifest: &Manifest) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// The same records in parts that are not longer than this, unless it is a single record. At least one part.
+fn parts(records: &[Vec<u8>], most: usize) -> Vec<&[Vec<u8>]> {
+    let (mut parts, mut begin, mut length) = (Vec::new(), 0, 0);
+    for (at, record) in records.iter().enumerate() {
+        length += 4 + record.len();
+        if at > begin && length > most {
+            parts.push(&records[begin..at]);
+            (begin, length) = (at, 4 + record.len());
+        }
+    }
+    parts.push(&records[begin..]);
+    parts
 }
 
 /// Neighbours of one tag, together.

@@ -72,7 +72,7 @@ impl Recovered {
             if entry.kind == Kind::Mark || entry.sequence != self.next {
                 break;
             }
-            if !self.replay.take(&entry) {
+            if self.replay.take(&entry).is_none() {
                 return Err(unreadable(path, entry.sequence));
             }
             self.next += 1;
@@ -108,30 +108,42 @@ pub(super) struct Replay {
     records: Vec<Option<(Tag, Vec<u8>)>>,
     /// Where those of a tag are.
     places: BTreeMap<Tag, Vec<usize>>,
+    /// What is to take the place of the records of a tag, once the last of it is there.
+    begun: BTreeMap<Tag, Vec<Vec<u8>>>,
 }
 
 impl Replay {
-    /// Takes the next entry; false if its payload makes no sense.
-    fn take(&mut self, entry: &Entry<'_>) -> bool {
-        let records = match entry.kind {
-            Kind::Record => vec![entry.payload.to_vec()],
-            Kind::Batch | Kind::Checkpoint => match entry::unpack(entry.payload) {
-                Some(records) => records,
-                None => return false,
-            },
-            Kind::Mark => Vec::new(),
-        };
-        let places = self.places.entry(entry.tag).or_default();
-        if entry.kind == Kind::Checkpoint {
-            for place in places.drain(..) {
-                self.records[place] = None;
+    /// Takes the next entry; none if it makes no sense.
+    fn take(&mut self, entry: &Entry<'_>) -> Option<()> {
+        let tag = entry.tag;
+        match entry.kind {
+            Kind::Mark => {}
+            Kind::Record => self.add(tag, vec![entry.payload.to_vec()]),
+            Kind::Batch => self.add(tag, entry::unpack(entry.payload)?),
+            Kind::Checkpoint => self.replace(tag, entry::unpack(entry.payload)?),
+            // One before it was not written to its end.
+            Kind::First => drop(self.begun.insert(tag, entry::unpack(entry.payload)?)),
+            Kind::More => self.begun.get_mut(&tag)?.extend(entry::unpack(entry.payload)?),
+            Kind::Last => {
+                let mut records = self.begun.remove(&tag)?;
+                records.extend(entry::unpack(entry.payload)?);
+                self.replace(tag, records);
             }
         }
-        for record in records {
-            places.push(self.records.len());
-            self.records.push(Some((entry.tag, record)));
+        Some(())
+    }
+
+    fn replace(&mut self, tag: Tag, records: Vec<Vec<u8>>) {
+        for place in self.places.entry(tag).or_default().drain(..) {
+            self.records[place] = None;
         }
-        true
+        self.add(tag, records);
+    }
+
+    fn add(&mut self, tag: Tag, records: Vec<Vec<u8>>) {
+        let first = self.records.len();
+        self.places.entry(tag).or_default().extend(first..first + records.len());
+        self.records.extend(records.into_iter().map(|record| Some((tag, record))));
     }
 
     /// What they weigh.

@@ -166,7 +166,7 @@ impl Drop for Bench {
 }
 
 fn open(dir: &Path) -> Opened<Log> {
-    let options = Options { create: true, segment: 12 << 10, ..Options::default() };
+    let options = Options { create: true, segment: 12 << 10, part: 300, ..Options::default() };
     Log::open(dir, options).expect("a store that opens")
 }
 
@@ -209,6 +209,29 @@ fn what_was_torn_never_comes_back() {
     let third = bench.states.clone();
     bench.crash(&Tear::Sectors(u64::MAX)).expect("one record");
     assert_eq!(bench.states, third);
+}
+
+#[test]
+fn a_checkpoint_may_be_longer_than_a_segment() {
+    let mut bench = Bench::new();
+    let long = Operation::Checkpoint { tag: 1, lengths: vec![150; 500] };
+    bench.apply(&Operation::Append { tag: 1, length: 9 }).expect("a disk");
+    bench.apply(&long).expect("a disk");
+    bench.apply(&Operation::Append { tag: 1, length: 9 }).expect("a disk");
+    bench.apply(&Operation::Sync).expect("a disk");
+    bench.crash(&Tear::Nothing).expect("all of it");
+    assert_eq!(bench.states[0].len(), 501);
+    // The last part is lost: so it is the old one that counts, also after another.
+    bench.apply(&long).expect("a disk");
+    bench.crash(&Tear::Nothing).expect("a prefix");
+    assert_eq!(bench.states[0].len(), 501);
+    bench.apply(&Operation::Checkpoint { tag: 1, lengths: vec![150; 70] }).expect("a disk");
+    bench.apply(&Operation::Sync).expect("a disk");
+    bench.crash(&Tear::Nothing).expect("all of it");
+    assert_eq!(bench.states[0].len(), 70);
+    (0..9).for_each(|_| bench.apply(&long).expect("a disk"));
+    let segments = fs::read_dir(bench.dir.join("log")).expect("a folder").count();
+    assert!(segments < 40, "{segments} segments of a log of seven");
 }
 
 #[test]

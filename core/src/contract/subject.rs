@@ -16,6 +16,9 @@ pub trait Subject: Protocol {
     /// Whether those who look on at a real node are told what it writes down, or only that it did: records that come often,
     /// or hold much, would drown all else.
     const TELLS_RECORDS: bool = true;
+    /// The parameter that all members share and nobody else may know, if there is one: a real cluster that does not set it draws
+    /// it.
+    const SECRET: Option<&'static str> = None;
 
     /// The configuration of a system of `nodes` nodes.
     ///

@@ -3,6 +3,7 @@
 //! ```text
 //! lock          held while nodes are started or stopped
 //! token         what whoever changes the state of a node must know
+//! secret        what the members alone know, if their protocol has such a parameter
 //! n0/NODE.toml  everything about node 0, written anew at each start
 //! n0/key        its secret key, kept
 //! n0/data/      what it has promised, kept
@@ -15,13 +16,13 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use seedbed_core::settings::{Problem, Problems};
+use seedbed_core::settings::{Node, Problem, Problems, Table, Value};
 use seedbed_transport::identity::{KeyFileError, SecretKey};
 
 use super::ports::Ports;
 use super::{Address, Api, ClusterPlan, Member, NodeFile, NodePlan, Process};
 use crate::format::Report;
-use crate::run::Registry;
+use crate::run::{Entry, Registry};
 
 /// The folder of a cluster on this machine.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -190,7 +191,8 @@ impl Home {
     pub fn settle(&self, plan: &ClusterPlan, registry: &Registry) -> Result<Vec<Seat>, HomeError> {
         let before = self.nodes(registry)?;
         self.check_change(plan, &before)?;
-        make_token(&self.token_path())?;
+        kept_secret(&self.token_path())?;
+        let params = self.params(plan, registry)?;
         let known = |index: u32| before.iter().find(|node| *node.file.node == index);
         let addresses = |node: &NodePlan| {
             [Some(node.file.listen.port()), node.file.api.listen.as_ref().map(Address::port)]
@@ -214,9 +216,24 @@ impl Home {
             seats.push(Seat { index, folder, listen, api });
         }
         for seat in &seats {
-            write_node(plan, seat, &members)?;
+            write_node(plan, params.clone(), seat, &members)?;
         }
         Ok(seats)
+    }
+
+    /// The parameters as they are written, with the members' secret if they have one and none is written.
+    fn params(&self, plan: &ClusterPlan, registry: &Registry) -> Result<Option<Node>, HomeError> {
+        let (name, written) = (&plan.file.protocol.value, plan.file.params.as_ref());
+        let Some(key) = registry.find(name).and_then(Entry::secret) else { return Ok(written.cloned()) };
+        if registry.params(name, written).table().is_some_and(|table| table.find(key).is_some()) {
+            return Ok(written.cloned());
+        }
+        let secret = Node::unwritten(Value::Text(kept_secret(&self.path.join("secret"))?));
+        let mut params = written.cloned().unwrap_or_else(|| Node::unwritten(Value::Table(Table::default())));
+        if let Value::Table(table) = &mut params.value {
+            table.insert(key, params.span, secret);
+        }
+        Ok(Some(params))
     }
 
     fn check_change(&self, plan: &ClusterPlan, before: &[NodePlan]) -> Result<(), HomeError> {
@@ -331,18 +348,20 @@ pub(super) fn kept_key(path: &Path) -> Result<SecretKey, HomeError> {
     Ok(key)
 }
 
-/// A token that nobody can guess, in a file that nobody else can read.
-fn make_token(path: &Path) -> Result<(), HomeError> {
+/// A text that nobody can guess, in a file that nobody else can read: drawn the first time.
+fn kept_secret(path: &Path) -> Result<String, HomeError> {
     use std::io::Read;
     if path.exists() {
-        return Ok(());
+        let text = fs::read_to_string(path).map_err(|error| failed(path, error))?;
+        return Ok(text.trim().to_owned());
     }
     let mut bytes = [0; TOKEN_SIZE];
     let random = Path::new("/dev/urandom");
     let read = File::open(random).and_then(|mut file| file.read_exact(&mut bytes));
     read.map_err(|error| failed(random, error))?;
     let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    replace(path, format!("{text}\n").as_bytes())
+    replace(path, format!("{text}\n").as_bytes())?;
+    Ok(text)
 }
 
 /// Writes a file that nobody else can read; whoever reads it meanwhile sees the old one or the new one.
@@ -359,14 +378,19 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
     write().map_err(|error| failed(path, error))
 }
 
-fn write_node(plan: &ClusterPlan, seat: &Seat, members: &[Member]) -> Result<(), HomeError> {
+fn write_node(
+    plan: &ClusterPlan,
+    params: Option<Node>,
+    seat: &Seat,
+    members: &[Member],
+) -> Result<(), HomeError> {
     let file = NodeFile {
         cluster: plan.name.clone().into(),
         epoch: *plan.file.epoch,
         node: seat.index.into(),
         name: None,
         protocol: plan.file.protocol.value.clone().into(),
-        params: plan.file.params.clone(),
+        params,
         key: "key".into(),
         data: "data".into(),
         listen: seat.listen.clone(),
@@ -422,6 +446,26 @@ mod tests {
         let again: Vec<_> = home.nodes(&registry).unwrap().into_iter().map(|node| node.file).collect();
         assert_eq!((&again[1].member, again[1].faults), (&files[1].member, true));
         assert_eq!(fs::read(home.token_path()).unwrap(), token);
+        fs::remove_dir_all(home.path()).unwrap();
+    }
+
+    #[test]
+    fn members_share_a_secret_that_is_drawn_once() {
+        let (home, registry) = (bed("secret"), Registry::ours());
+        let _lock = home.lock().unwrap();
+        let path = home.path().join("trio.toml");
+        let secrets = |text: &str| -> Vec<String> {
+            fs::write(&path, format!("protocol = \"documents\"\nnodes = 2\n{text}")).unwrap();
+            let plan = ClusterPlan::load(&path, &[], &registry).unwrap();
+            home.settle(&plan, &registry).unwrap();
+            let nodes = home.nodes(&registry).unwrap().into_iter();
+            let table = |node: NodePlan| node.file.params.and_then(|params| params.table().cloned()).unwrap();
+            nodes.map(|node| table(node).find("secret").unwrap().value.to_string()).collect()
+        };
+        let drawn = secrets("");
+        assert!(drawn[0].len() > 60 && drawn[0] == drawn[1], "{drawn:?}");
+        assert_eq!(secrets("params.every = \"3s\""), drawn);
+        assert_eq!(secrets("params.secret = \"ours\""), ["\"ours\"", "\"ours\""]);
         fs::remove_dir_all(home.path()).unwrap();
     }
 

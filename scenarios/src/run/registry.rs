@@ -107,6 +107,8 @@ pub trait Entry: Send + Sync {
     fn about(&self) -> &'static str;
     /// What `[params]` may hold.
     fn params(&self) -> Shape;
+    /// Which of them is a secret of the members, if one is.
+    fn secret(&self) -> Option<&'static str>;
     /// What `[workload.command]` may hold.
     fn load(&self) -> Shape;
     /// What it measures.
@@ -178,6 +180,9 @@ impl<P: Subject> Entry for Registered<P> {
     }
     fn params(&self) -> Shape {
         P::Settings::shape()
+    }
+    fn secret(&self) -> Option<&'static str> {
+        P::SECRET
     }
     fn load(&self) -> Shape {
         P::Load::shape()

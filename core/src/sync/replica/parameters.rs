@@ -85,7 +85,8 @@ settings! {
         pub recent: bool = false;
         /// A bug put in on purpose.
         pub flaw: Flaw = Flaw::None;
-        /// What the members share and others do not know: it keys fingerprints, so that nobody can forge them.
+        /// What the members share and others do not know: it keys fingerprints, so that nobody can forge them. `seedbed up`
+        /// draws it.
         pub secret: String = String::from("seedbed"), in 1..=256;
     }
 }

@@ -13,6 +13,7 @@ impl Subject for Replica {
     type Probe = ReplicaProbe;
     const ABOUT: &'static str = "replicated documents: every replica takes writes, and they sync by merging";
     const TELLS_RECORDS: bool = false;
+    const SECRET: Option<&'static str> = Some("secret");
 
     fn config(parameters: &Parameters, nodes: u32) -> Result<Config, String> {
         for name in &parameters.collections {

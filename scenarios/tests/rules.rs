@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use seedbed_core::contract::{
     Check, Context, Dice, Duration, Input, InputOf, Never, NodeId, Observation, Probe, Protocol, Subject,
-    View,
+    Turn, View,
 };
 use seedbed_core::settings;
 use seedbed_scenarios::run::{Experiment, Options, Outcome, Registry, Request};
@@ -68,7 +68,7 @@ impl Subject for Lamp {
     fn conditions() -> Vec<Check> {
         vec![Check { name: "lit", about: "node 0 is lit" }]
     }
-    fn command(_: &(), number: u64, _: &mut Dice<'_>) -> Option<u64> {
+    fn command(_: &(), Turn { number, .. }: Turn, _: &mut Dice<'_>) -> Option<u64> {
         Some(number)
     }
 }

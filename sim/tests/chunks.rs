@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use seedbed_core::chunks::{Chunks, ChunksProbe, Command, Load, Notice, Parameters, Reply};
 use seedbed_core::contract::{
-    CommandId, Dice, Duration, Findings, Keys, Life, NodeId, Observation, Probe, Subject, Time, View,
+    CommandId, Dice, Duration, Findings, Keys, Life, NodeId, Observation, Probe, Subject, Time, Turn, View,
 };
 use seedbed_core::settings::{Bytes, Rate};
 use seedbed_sim::fault::{Action, Generator, Kind, Schedule, Selector, When};
@@ -114,7 +114,7 @@ fn a_file_is_there_with_p_to_the_c() {
         let keys = Keys::from_seed(2);
         let mut command = |number: u64, at| {
             let mut dice = Dice::new(&keys, NodeId(0), Life(0), number);
-            let command = Chunks::command(&load, number, &mut dice).unwrap();
+            let command = Chunks::command(&load, Turn { number, client: number, nth: 0 }, &mut dice).unwrap();
             world.command(at, GATEWAY, CommandId(number), command);
         };
         (0..6).for_each(|number| command(number, at(1 + number)));
@@ -273,7 +273,7 @@ fn a_bad_network_makes_no_wrong_download() {
         let keys = Keys::from_seed(seed);
         for number in 0..60 {
             let mut dice = Dice::new(&keys, NodeId(0), Life(0), number);
-            let command = Chunks::command(&load, number, &mut dice).unwrap();
+            let command = Chunks::command(&load, Turn { number, client: number, nth: 0 }, &mut dice).unwrap();
             world.command(at(1 + 3 * number), GATEWAY, CommandId(number), command);
         }
         world.run_until(at(300), &mut probed);

@@ -2,7 +2,7 @@
 
 use super::content::REAL_MAX;
 use super::{Chunks, ChunksProbe, Command, Config, Job, Load, Parameters, Reply};
-use crate::contract::{Answer, BlobId, Check, Dice, Duration, Metric, Store, Subject};
+use crate::contract::{Answer, BlobId, Check, Dice, Duration, Metric, Store, Subject, Turn};
 
 impl Subject for Chunks {
     type Settings = Parameters;
@@ -90,7 +90,7 @@ impl Subject for Chunks {
         ]
     }
 
-    fn command(load: &Load, number: u64, dice: &mut Dice<'_>) -> Option<Command> {
+    fn command(load: &Load, Turn { number, .. }: Turn, dice: &mut Dice<'_>) -> Option<Command> {
         let name = |number: u64| format!("file-{number}");
         if number >= load.files && !load.uploads.happens(dice.below(u64::MAX)) {
             return Some(Command::Download { name: name(dice.below(load.files)) });
@@ -144,7 +144,7 @@ mod tests {
         let keys = Keys::from_seed(1);
         let command = |number| {
             let mut dice = Dice::new(&keys, NodeId(0), Life(0), number);
-            Chunks::command(&load, number, &mut dice).unwrap()
+            Chunks::command(&load, Turn { number, client: number, nth: 0 }, &mut dice).unwrap()
         };
         let upload =
             |number: u64, length| Command::Upload { name: format!("file-{number}"), seed: number, length };

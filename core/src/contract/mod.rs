@@ -29,5 +29,5 @@ pub use json::{Json, JsonError};
 pub use machine::Machine;
 pub use observe::{Findings, Observation, Probe, Span, View, Violation};
 pub use protocol::{Data, Lane, Never, Protocol, Wire};
-pub use subject::{Answer, Check, Metric, Store, Subject, Yield};
+pub use subject::{Answer, Check, Metric, Store, Subject, Turn, Yield};
 pub use time::{Duration, Time};

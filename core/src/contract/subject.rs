@@ -57,9 +57,9 @@ pub trait Subject: Protocol {
         &[]
     }
 
-    /// The `number`-th command of a run, if its clients have any.
-    fn command(load: &Self::Load, number: u64, dice: &mut Dice<'_>) -> Option<Self::Command> {
-        let _ = (load, number, dice);
+    /// What a client asks next. With none, it has no more to ask.
+    fn command(load: &Self::Load, turn: Turn, dice: &mut Dice<'_>) -> Option<Self::Command> {
+        let _ = (load, turn, dice);
         None
     }
 
@@ -88,6 +88,17 @@ pub trait Subject: Protocol {
         let _ = (config, job, store);
         None
     }
+}
+
+/// Whose turn it is to ask something. All count from zero.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Turn {
+    /// Which command of the run this is.
+    pub number: u64,
+    /// Who asks. Where commands come on their own, whatever the answers, each is another client's.
+    pub client: u64,
+    /// Which of the client's commands this is.
+    pub nth: u64,
 }
 
 /// The blobs of one node, as its jobs see them.

@@ -21,7 +21,7 @@ mod voters;
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{Answer, Dice, Duration, Metric, NodeId, Protocol, Time};
+use crate::contract::{Answer, Duration, Metric, NodeId, Protocol, Time};
 use crate::{choice, settings};
 
 pub use probe::{CONDITIONS, ElectionProbe, METRICS, PROMISES, TERM_PROMISES};
@@ -112,13 +112,13 @@ settings! {
 }
 
 impl Load {
-    /// The next command.
+    /// The command.
     #[must_use]
-    pub const fn command(&self, _number: u64, _dice: &mut Dice<'_>) -> Option<Command> {
-        Some(match self.ask {
+    pub const fn command(&self) -> Command {
+        match self.ask {
             Ask::WhoLeads => Command::WhoLeads,
             Ask::Campaign => Command::Campaign,
-        })
+        }
     }
 }
 

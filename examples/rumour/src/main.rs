@@ -93,8 +93,8 @@ impl Subject for Gossip {
     fn checks() -> Vec<Check> {
         vec![Check { name: "word-is-kept", about: "who has answered never tells an older rumour again" }]
     }
-    fn command(_: &(), number: u64, _: &mut Dice<'_>) -> Option<Rumour> {
-        Some(Rumour(number + 1))
+    fn command(_: &(), turn: Turn, _: &mut Dice<'_>) -> Option<Rumour> {
+        Some(Rumour(turn.number + 1))
     }
 }
 

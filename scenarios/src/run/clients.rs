@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use seedbed_core::contract::{
-    Answer, CommandId, Dice, Duration, Findings, Keys, Life, NodeId, Purpose, Subject, Time,
+    Answer, CommandId, Dice, Duration, Findings, Keys, Life, NodeId, Purpose, Subject, Time, Turn,
 };
 
 use super::prepare::{ArrivalPlan, ClientPlan};
@@ -19,6 +19,8 @@ pub(crate) struct Clients {
     waiting: BTreeMap<u64, Waiting>,
     /// When their clients give up.
     deadlines: BTreeSet<(Time, u64)>,
+    /// How often each client that waits for its answers has asked; of the others, each asks once.
+    asked: Vec<u64>,
     sent: u64,
     answered: u64,
     failed: u64,
@@ -53,6 +55,7 @@ impl Clients {
             arrivals: BTreeSet::new(),
             waiting: BTreeMap::new(),
             deadlines: BTreeSet::new(),
+            asked: Vec::new(),
             sent: 0,
             answered: 0,
             failed: 0,
@@ -63,6 +66,7 @@ impl Clients {
             ArrivalPlan::Open(gap) => clients.arrive(start + draw(keys, gap, 0, ARRIVAL), 0),
             ArrivalPlan::Trace(times) => clients.arrive(start + times[0], 0),
             ArrivalPlan::Closed(count, think) => {
+                clients.asked = vec![0; *count as usize];
                 for client in 0..u64::from(*count) {
                     clients.arrive(start + draw(keys, think, !client, ARRIVAL), client);
                 }
@@ -105,9 +109,13 @@ impl Clients {
         let id = self.sent;
         let keys = stage.keys().clone();
         let mut dice = Dice::new(&keys, CLIENTS, Life(0), id);
+        let turn = self.turn(client);
         // A protocol without commands has nothing for clients to do.
-        let Some(command) = P::command(load, id, &mut dice) else { return };
+        let Some(command) = P::command(load, turn, &mut dice) else { return };
         self.sent += 1;
+        if let Some(asked) = self.asked.get_mut(client as usize) {
+            *asked += 1;
+        }
         self.next_arrival(&keys, now, id);
         let targets = self.plan.to.resolve(stage, keys.roll(Purpose::Workload), TARGET | id << 8);
         self.waiting.insert(id, Waiting { client, since: now });
@@ -116,6 +124,14 @@ impl Clients {
         if keys.roll(Purpose::Workload).at(id, LOST_THERE) >= self.plan.loss {
             let delay = self.access(&keys, id, THERE);
             stage.command(now + delay, target, CommandId(id), command);
+        }
+    }
+
+    fn turn(&self, client: u64) -> Turn {
+        let number = self.sent;
+        match self.asked.get(client as usize) {
+            Some(&nth) => Turn { number, client, nth },
+            None => Turn { number, client: number, nth: 0 },
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use seedbed_core::contract::{
-    CommandId, Dice, Duration, Findings, Keys, Life, NodeId, Observation, Probe, Subject,
+    CommandId, Dice, Duration, Findings, Keys, Life, NodeId, Observation, Probe, Subject, Turn,
 };
 use seedbed_core::settings::Probability;
 use seedbed_core::sync::replica::{Command, Load, Notice, Parameters, Replica, ReplicaProbe, Reply};
@@ -53,7 +53,8 @@ impl Bench {
         while at < end {
             let mut dice = Dice::new(&keys, CLIENTS, Life(0), self.asked);
             let node = NodeId(dice.below(u64::from(self.world.nodes())) as u32);
-            if let Some(command) = Replica::command(load, self.asked, &mut dice) {
+            let turn = Turn { number: self.asked, client: self.asked, nth: 0 };
+            if let Some(command) = Replica::command(load, turn, &mut dice) {
                 self.world.command(at, node, CommandId(self.asked), command);
             }
             self.asked += 1;

@@ -1,7 +1,7 @@
 //! The bully algorithm as a subject of experiments.
 
 use super::{Bully, Config, Message, Parameters, Stage};
-use crate::contract::{Answer, Check, Dice, Duration, Metric, NodeId, Subject};
+use crate::contract::{Answer, Check, Dice, Duration, Metric, NodeId, Subject, Turn};
 use crate::election::{
     CONDITIONS, Class, Command, ElectionProbe, Elector, Kind, Load, METRICS, PROMISES, ROLES, Reply,
     leader_fact,
@@ -49,8 +49,8 @@ impl Subject for Bully {
         ]
     }
 
-    fn command(load: &Load, number: u64, dice: &mut Dice<'_>) -> Option<Command> {
-        load.command(number, dice)
+    fn command(load: &Load, _: Turn, _: &mut Dice<'_>) -> Option<Command> {
+        Some(load.command())
     }
 
     fn answer(reply: &Reply) -> Answer {

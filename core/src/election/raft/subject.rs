@@ -1,7 +1,7 @@
 //! Raft's election as a subject of experiments.
 
 use super::{Config, Message, Parameters, Raft, Role};
-use crate::contract::{Answer, Check, Dice, Duration, Metric, NodeId, Subject, Time};
+use crate::contract::{Answer, Check, Dice, Duration, Metric, NodeId, Subject, Time, Turn};
 use crate::election::{
     CONDITIONS, Class, Command, ElectionProbe, Elector, Kind, Load, METRICS, PROMISES, ROLES, Reply,
     TERM_PROMISES, leader_fact,
@@ -48,8 +48,8 @@ impl Subject for Raft {
         ]
     }
 
-    fn command(load: &Load, number: u64, dice: &mut Dice<'_>) -> Option<Command> {
-        load.command(number, dice)
+    fn command(load: &Load, _: Turn, _: &mut Dice<'_>) -> Option<Command> {
+        Some(load.command())
     }
 
     fn answer(reply: &Reply) -> Answer {

@@ -1,7 +1,7 @@
 //! The ring election as a subject of experiments.
 
 use super::{Config, Leg, Message, Parameters, Ring, Stage};
-use crate::contract::{Answer, Check, Dice, Duration, Metric, NodeId, Subject};
+use crate::contract::{Answer, Check, Dice, Duration, Metric, NodeId, Subject, Turn};
 use crate::election::{
     CONDITIONS, Class, Command, ElectionProbe, Elector, Kind, Load, METRICS, PROMISES, ROLES, Reply,
     leader_fact,
@@ -50,8 +50,8 @@ impl Subject for Ring {
         ]
     }
 
-    fn command(load: &Load, number: u64, dice: &mut Dice<'_>) -> Option<Command> {
-        load.command(number, dice)
+    fn command(load: &Load, _: Turn, _: &mut Dice<'_>) -> Option<Command> {
+        Some(load.command())
     }
 
     fn answer(reply: &Reply) -> Answer {

@@ -38,7 +38,7 @@ use super::{Limits, Name, Refusal, Stamp};
 use crate::contract::{Context, Duration, Input, InputOf, Members, Never, NodeId, Protocol, Time};
 
 pub use messages::{BadVersion, Command, Found, Message, Notice, Record, Reply, SessionId, Timer, Version};
-pub use parameters::{Config, Flaw, Load, Parameters, Peers, Tombstones};
+pub use parameters::{Ask, Config, Flaw, Load, Parameters, Peers, Tombstones};
 pub use probe::ReplicaProbe;
 
 /// How long a replica whose disk is full waits before it tries again.

@@ -91,11 +91,30 @@ settings! {
     }
 }
 
+choice! {
+    /// What a client asks.
+    pub enum Ask {
+        /// Put a whole document.
+        Put,
+        /// Update one field.
+        Update,
+        /// Delete a document.
+        Delete,
+        /// Read a document.
+        Get,
+        /// Read the first page of the collection.
+        Page,
+    }
+}
+
 settings! {
-    /// What clients ask: of so many documents, by shares of all commands; what is left are reads.
+    /// What clients ask: of so many documents, by shares of all commands; what is left are reads. Or, with a script, each
+    /// client of a document of its own.
     pub struct Load {
         /// In which collection.
         pub collection: String = String::from("documents"), in 1..=64;
+        /// What each client asks, one after the other, of its own document; then it leaves. Shares and `documents` do not count then.
+        pub script: Vec<Ask> = Vec::new(), in 0..=1000;
         /// How many documents there come to be; each command is about a drawn one.
         pub documents: u64 = 100, in 1..=10_000_000;
         /// Fields of a document; an update writes a drawn one.

@@ -1,11 +1,15 @@
 //! Replicas as subjects of experiments.
 
 use super::messages::{Command, Reply};
-use super::parameters::Load;
+use super::parameters::{Ask, Load};
 use super::{Config, Parameters, Replica, ReplicaProbe};
-use crate::contract::{Answer, Check, Dice, Json, Metric, Subject};
+use crate::contract::{Answer, Check, Dice, Json, Metric, Subject, Turn};
 use crate::settings::Probability;
+use crate::sync::store::Query;
 use crate::sync::{DocumentId, Name};
+
+/// Documents of a page that clients read.
+const PAGE: u32 = 100;
 
 impl Subject for Replica {
     type Settings = Parameters;
@@ -128,36 +132,32 @@ impl Subject for Replica {
         ]
     }
 
-    fn command(load: &Load, _: u64, dice: &mut Dice<'_>) -> Option<Command> {
+    fn command(load: &Load, turn: Turn, dice: &mut Dice<'_>) -> Option<Command> {
         let collection: Name = load.collection.parse().ok()?;
-        let id = DocumentId::numbered(dice.below(load.documents));
-        let value = |dice: &mut Dice<'_>| {
-            let mut text = format!("{:016x}", dice.below(u64::MAX));
-            while text.len() < load.bytes as usize {
-                text.push('.');
-            }
-            text.truncate(load.bytes as usize);
-            text
-        };
-        let field = |number: u64, text: &str| format!("\"f{number}\":\"{text}\"");
-        let kind = dice.below(u64::MAX);
-        let within = |share: f64| Probability::new(share.min(1.0)).is_some_and(|share| share.happens(kind));
-        let (puts, updates, deletes) = (load.puts.value(), load.updates.value(), load.deletes.value());
-        let command = if within(puts) {
-            let fields: Vec<String> =
-                (0..u64::from(load.fields)).map(|nth| field(nth, &value(dice))).collect();
-            let document = Json::parse(&format!("{{{}}}", fields.join(","))).ok()?;
-            Command::PutDocument { collection, id, document, expected: None }
-        } else if within(puts + updates) {
-            let nth = dice.below(u64::from(load.fields));
-            let patch = Json::parse(&format!("{{{}}}", field(nth, &value(dice)))).ok()?;
-            Command::UpdateDocument { collection, id, patch, expected: None }
-        } else if within(puts + updates + deletes) {
-            Command::DeleteDocument { collection, id, expected: None }
+        let (id, ask) = if load.script.is_empty() {
+            (dice.below(load.documents), drawn(load, dice))
         } else {
-            Command::GetDocument { collection, id }
+            (turn.client, *load.script.get(usize::try_from(turn.nth).ok()?)?)
         };
-        Some(command)
+        let id = DocumentId::numbered(id);
+        Some(match ask {
+            Ask::Put => {
+                let fields: Vec<String> =
+                    (0..u64::from(load.fields)).map(|nth| field(nth, load, dice)).collect();
+                let document = Json::parse(&format!("{{{}}}", fields.join(","))).ok()?;
+                Command::PutDocument { collection, id, document, expected: None }
+            }
+            Ask::Update => {
+                let nth = dice.below(u64::from(load.fields));
+                let patch = Json::parse(&format!("{{{}}}", field(nth, load, dice))).ok()?;
+                Command::UpdateDocument { collection, id, patch, expected: None }
+            }
+            Ask::Delete => Command::DeleteDocument { collection, id, expected: None },
+            Ask::Get => Command::GetDocument { collection, id },
+            Ask::Page => {
+                Command::ReadCollection { collection, query: Query { limit: PAGE, ..Query::default() } }
+            }
+        })
     }
 
     fn answer(reply: &Reply) -> Answer {
@@ -166,4 +166,27 @@ impl Subject for Replica {
             _ => Answer::Done,
         }
     }
+}
+
+/// What is asked by shares of all commands.
+fn drawn(load: &Load, dice: &mut Dice<'_>) -> Ask {
+    let kind = dice.below(u64::MAX);
+    let within = |share: f64| Probability::new(share.min(1.0)).is_some_and(|share| share.happens(kind));
+    let (puts, updates, deletes) = (load.puts.value(), load.updates.value(), load.deletes.value());
+    match () {
+        () if within(puts) => Ask::Put,
+        () if within(puts + updates) => Ask::Update,
+        () if within(puts + updates + deletes) => Ask::Delete,
+        () => Ask::Get,
+    }
+}
+
+/// A field with a drawn value.
+fn field(nth: u64, load: &Load, dice: &mut Dice<'_>) -> String {
+    let mut text = format!("{:016x}", dice.below(u64::MAX));
+    while text.len() < load.bytes as usize {
+        text.push('.');
+    }
+    text.truncate(load.bytes as usize);
+    format!("\"f{nth}\":\"{text}\"")
 }

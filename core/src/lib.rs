@@ -2,6 +2,7 @@
 
 pub mod chunks;
 pub mod contract;
+pub mod distri;
 pub mod election;
 pub mod settings;
 pub mod sync;

@@ -36,6 +36,7 @@ impl Registry {
             .with::<seedbed_core::election::bully::Bully>("bully")
             .with::<seedbed_core::election::ring::Ring>("ring")
             .with::<seedbed_core::chunks::Chunks>("chunks")
+            .with::<seedbed_core::distri::Distri>("distri")
             .with_documents()
     }
 

@@ -20,7 +20,7 @@ const GOLDEN: [(&str, &[&str]); 7] = [
     ("chunks", &["7868a4348c4d92bc", "ae3344177db26ae7"]),
     ("network", &["25499dc0b63022b1", "5f7e988a0add0dc1"]),
     ("clocks", &["07cb19a18feee6f3", "b28f99cbdd3f0052"]),
-    ("distri", &[]),
+    ("distri", &["6e61b3a9ba9a8526", "6ad49e4f7b885053", "188c0b7538705e47", "042fd453abcd6c89"]),
 ];
 
 #[test]

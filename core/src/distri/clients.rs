@@ -30,7 +30,8 @@ pub struct Clients {
 /// What the processor takes in turn.
 #[derive(Clone, Debug, Serialize)]
 enum Work {
-    Command(CommandId, Command),
+    /// Send the request of this port to a server.
+    Ask(u32, NodeId),
     Datagram(NodeId, Message),
 }
 
@@ -86,18 +87,13 @@ impl Clients {
     pub(super) fn step(&mut self, input: InputOf<Distri>, cx: &mut Cx<'_>) {
         match input {
             Input::Start { .. } => *self = Self::new(&self.config),
-            Input::Command { id, command } => {
-                let takes = self.config.parameters.service;
-                if !self.processor.push(Work::Command(id, command), takes, cx) {
-                    cx.reply_now(id, Reply::Failed(Failure::NoClient));
-                }
-            }
+            Input::Command { id, command } => self.take(id, command, cx),
             Input::Message { from, message, .. } => {
                 let takes = self.config.parameters.service;
                 self.processor.push(Work::Datagram(from, message), takes, cx);
             }
             Input::Timer { timer: Timer::Processor } => match self.processor.pop(cx) {
-                Some(Work::Command(id, command)) => self.ask(id, command, cx),
+                Some(Work::Ask(port, server)) => self.ask(port, server, cx),
                 Some(Work::Datagram(node, message)) => {
                     self.hear(message.to, Address { node, port: message.from }, message.body, cx);
                 }
@@ -108,7 +104,8 @@ impl Clients {
         }
     }
 
-    fn ask(&mut self, id: CommandId, Command { client, service }: Command, cx: &mut Cx<'_>) {
+    /// A client wants something. Its request goes to one server after the other.
+    fn take(&mut self, id: CommandId, Command { client, service }: Command, cx: &mut Cx<'_>) {
         if self.clients.len().max(self.requests.len()) >= CLIENTS_MAX {
             return cx.reply_now(id, Reply::Failed(Failure::NoClient));
         }
@@ -117,10 +114,18 @@ impl Clients {
         self.last_port = self.last_port.wrapping_add(1).max(PUBLIC + 1);
         let port = self.last_port;
         self.requests.insert(port, Request { id, client, service, stage: Stage::Asked });
-        for node in self.config.servers() {
-            send(port, Address { node, port: PUBLIC }, Body::Request(service), cx);
-        }
         cx.set(Timer::Port(port), self.config.parameters.timeout);
+        let takes = self.config.parameters.service;
+        for server in self.config.servers() {
+            self.processor.push(Work::Ask(port, server), takes, cx);
+        }
+    }
+
+    fn ask(&mut self, port: u32, node: NodeId, cx: &mut Cx<'_>) {
+        if let Some(request) = self.requests.get(&port) {
+            send(port, Address { node, port: PUBLIC }, Body::Request(request.service), cx);
+            cx.set(Timer::Port(port), self.config.parameters.timeout);
+        }
     }
 
     fn hear(&mut self, port: u32, from: Address, body: Body, cx: &mut Cx<'_>) {

@@ -3,12 +3,13 @@
 //! This is the *faithful* system, "Distri" as its authors published it, flaws included; what it was meant to be is
 //! [`sync`](crate::sync). All nodes but the last are servers; the last is the machine on which all clients run.
 //!
-//! A client sends `Request` to every server and takes the first `OK`. Documents and results go in chunks, by stop and wait
-//! (`transfer`). A server puts requests on a queue, of which workers take them; a worker is busy until the document is
-//! there and the result has gone. A read needs no worker, but waits a second for a filter. On most requests, at most once in a second, a
-//! server syncs: it asks all others for their whole state, one by one, and takes it in place of its own if the version is
-//! higher. A version counts changes. So of two servers that were both written to since their last sync, one loses all that
-//! it has been told meanwhile; and two that have counted to the same number keep what they have.
+//! A client sends `Request` to every server, one after the other, and takes the first `OK`. Documents and results go in
+//! chunks, by stop and wait (`transfer`). A server puts requests on a queue, of which workers take them; a worker is busy
+//! until the document is there and the result has gone. A read needs no worker, but waits a second for a filter. On most
+//! requests, at most once in a second, a server syncs: it asks all others for their whole state, one by one, and takes it
+//! in place of its own if the version is higher. A version counts changes. So of two servers that were both written to
+//! since their last sync, one loses all that it has been told meanwhile; and two that have counted to the same number keep
+//! what they have.
 //!
 //! Each flaw is a switch of [`Parameters`], on by default:
 //!

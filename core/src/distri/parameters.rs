@@ -23,7 +23,8 @@ settings! {
         pub hold_off: Duration = Duration::from_secs(1), in SHORTEST..=LONGEST;
         /// The length of a document as JSON. Not told; that of the original's example, with its UUID.
         pub document: Bytes = Bytes(235), in Bytes(1)..=Bytes(1 << 20);
-        /// How long a datagram keeps the processor of its receiver busy, and a request that of its client. Not told: calibrated.
+        /// How long a datagram keeps the processor of its receiver busy, and a request that of its
+        /// client, for each server. Not told: calibrated.
         pub service: Duration = Duration::from_micros(5), in Duration::from_nanos(1)..=Duration::from_secs(1);
         /// How long it keeps the processor of a server busy to write one document as JSON, or to read it: for each document of a
         /// read, and of a state told or learnt. Not told: calibrated.

@@ -49,9 +49,12 @@ impl Bench {
         self.hear((CLIENTS, port), PUBLIC, Body::Request(service))
     }
 
+    /// A client asks both servers, one after the other.
     fn ask(&mut self, service: Service) -> Vec<EffectOf<Distri>> {
         self.step(Input::Command { id: CommandId(7), command: Command { client: 0, service } });
-        self.step(Input::Timer { timer: Timer::Processor })
+        let mut effects = self.step(Input::Timer { timer: Timer::Processor });
+        effects.extend(self.step(Input::Timer { timer: Timer::Processor }));
+        effects
     }
 
     fn out_of_time(&mut self, port: u32) -> Vec<EffectOf<Distri>> {

@@ -56,7 +56,7 @@ impl Probe<Distri> for DistriProbe {
             Observation::Reply { id, .. } => {
                 if let Some((client, since)) = self.waiting.remove(&id) {
                     let waited = self.waited.entry(client).or_default();
-                    *waited = *waited + view.now().since(since);
+                    *waited += view.now().since(since);
                 }
             }
             Observation::End => self.finish(view, findings),

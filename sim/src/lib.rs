@@ -11,6 +11,7 @@ pub mod law;
 pub mod network;
 pub mod queue;
 mod slot;
+mod timers;
 pub mod topology;
 mod watch;
 mod world;

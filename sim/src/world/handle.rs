@@ -3,7 +3,7 @@
 use seedbed_core::contract::{CommandId, Context, Dice, Input, InputOf, NodeId, Protocol, Purpose, frame};
 
 use super::{Body, Event, NOBODY, Other, Route, World};
-use crate::slot::Due;
+use crate::timers::Due;
 use crate::watch::{Drop, Watch};
 
 /// How many inputs may wait for a node that is held: messages and commands that come on top are lost.

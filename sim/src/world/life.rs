@@ -10,7 +10,8 @@ use crate::clock::{Clock, Origin};
 use crate::disk::{Done, Loss};
 use crate::fault::{Action, Schedule, Timed};
 use crate::network::NodeSet;
-use crate::slot::{Held, LIVES_MAX, Timers};
+use crate::slot::{Held, LIVES_MAX};
+use crate::timers::Timers;
 use crate::watch::{Down, Watch};
 
 impl<P: Protocol> World<P> {

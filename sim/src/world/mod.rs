@@ -25,7 +25,8 @@ use crate::fault::{Schedule, Timed};
 use crate::law::Law;
 use crate::network::{Network, Traffic};
 use crate::queue::{self, Queue};
-use crate::slot::{Rare, Slot, Timers};
+use crate::slot::{Rare, Slot};
+use crate::timers::Timers;
 use crate::watch::Watch;
 
 pub(crate) use event::{Body, Event, NOBODY, Other, Route};

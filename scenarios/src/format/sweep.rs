@@ -129,6 +129,12 @@ impl Axis {
         self.steps().into_iter().map(|step| step.label).collect()
     }
 
+    /// The values that it gives to this key.
+    pub fn values_of(&self, key: &str) -> impl Iterator<Item = Node> {
+        let sets = self.steps().into_iter().flat_map(|step| step.sets);
+        sets.filter(move |(name, _)| name.value == key).map(|(_, value)| value)
+    }
+
     /// Leaves one value only: the case of this label, as it was said or as it was read, or any value of its key.
     ///
     /// # Errors

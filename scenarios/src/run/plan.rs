@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use seedbed_core::settings::{Problem, Problems, Setting, Spanned};
+use seedbed_core::settings::{Problem, Problems, Setting, Spanned, Value};
 use seedbed_sim::law::Files;
 
 use super::execute::Ready;
@@ -146,8 +146,10 @@ impl Experiment {
     /// All that is wrong, with the places.
     pub fn load(path: &Path, registry: &Registry, request: Request) -> Result<Self, Report> {
         let mut document = Document::load(path)?;
-        let mut labels = Labels::new();
-        note_labels(&mut labels, &part::<Vec<Axis>>(&document, "sweep")?.unwrap_or_default());
+        let (mut labels, mut measured) = (Labels::new(), Vec::new());
+        let written = part::<Vec<Axis>>(&document, "sweep")?.unwrap_or_default();
+        note_labels(&mut labels, &written);
+        note_columns(&mut measured, &document, &written, registry);
         if request.is_quick {
             let quick = part::<Assignments>(&document, "quick")?.unwrap_or_default();
             document = document.with(&quick.0)?;
@@ -181,7 +183,8 @@ impl Experiment {
             points.push(made?);
         }
         let first: &Scenario = &points[0].scenario;
-        references::check(first, &axes, &labels, &columns, registry)
+        add_columns(&mut measured, columns.iter().copied());
+        references::check(first, &axes, &labels, &measured, registry)
             .map_err(|problems| document.report(problems))?;
         let seeds = seeds(&document, &request, &first.run, points.len())
             .map_err(|problem| document.report(problem.into()))?;
@@ -208,6 +211,27 @@ fn note_labels(labels: &mut Labels, axes: &[Axis]) {
         let known = labels.entry(axis.name().to_owned()).or_default();
         let new: Vec<String> = axis.labels().into_iter().filter(|label| !known.contains(label)).collect();
         known.extend(new);
+    }
+}
+
+/// Adds what the protocols of a file measure: it may name metrics of those that `--set` leaves out.
+fn note_columns(columns: &mut Vec<Column>, document: &Document, axes: &[Axis], registry: &Registry) {
+    let root = |key| document.root().table().and_then(|root| root.find(key));
+    let (plain, has_clients) = (root("protocol").cloned(), root("workload").is_some());
+    for node in axes.iter().flat_map(|axis| axis.values_of("protocol")).chain(plain) {
+        if let Value::Text(name) = &node.value
+            && let Some(entry) = registry.find(name)
+        {
+            add_columns(columns, metrics::columns(entry, has_clients));
+        }
+    }
+}
+
+fn add_columns(columns: &mut Vec<Column>, more: impl IntoIterator<Item = Column>) {
+    for column in more {
+        if columns.iter().all(|known| known.metric().name != column.metric().name) {
+            columns.push(column);
+        }
     }
 }
 
@@ -287,11 +311,7 @@ fn make(
     };
     let params = registry.params(protocol, scenario.params.as_ref());
     let ready = entry.prepare(&scenario, &params, files)?;
-    for column in metrics::columns(entry, scenario.workload.is_some()) {
-        if columns.iter().all(|known| known.metric().name != column.metric().name) {
-            columns.push(column);
-        }
-    }
+    add_columns(columns, metrics::columns(entry, scenario.workload.is_some()));
     let (labels, arguments) = (point.labels.clone(), point.arguments.clone());
     let checks = named(&scenario, entry, &labels);
     Ok(Point { labels, arguments, ready, checks, caveats: entry.caveats(), scenario })

@@ -20,7 +20,7 @@ pub(super) fn assemble(experiment: &Experiment, rows: Vec<Row>) -> Results {
         about: about(experiment),
         columns: columns(experiment),
         checks: checks(experiment, &rows, seeds),
-        charts: experiment.scenario().chart.iter().map(|chart| chart.chart()).collect(),
+        charts: charts(experiment),
         ..reports::Experiment::default()
     };
     let mut tally = Tally { runs: rows.len(), ..Tally::default() };
@@ -48,6 +48,17 @@ fn columns(experiment: &Experiment) -> Vec<reports::Column> {
     };
     let keys = experiment.axes.iter().map(key);
     keys.chain(experiment.columns.iter().flat_map(|column| column.rows())).collect()
+}
+
+/// The charts of what was measured: a sweep of several protocols may have been narrowed to one.
+fn charts(experiment: &Experiment) -> Vec<reports::Chart> {
+    let is_measured = |name: &str| {
+        let metric = name.split_once('.').map_or(name, |(metric, _)| metric);
+        experiment.columns.iter().any(|column| column.metric().name == metric)
+    };
+    let specs = experiment.scenario().chart.iter();
+    let named = specs.filter(|spec| spec.y.iter().chain(&spec.reference).all(|name| is_measured(name)));
+    named.map(|spec| spec.chart()).collect()
 }
 
 /// How often each check held and did not, over all points; in the order in which points first name them.

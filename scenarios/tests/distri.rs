@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use seedbed_scenarios::run::{Experiment, Options, Registry, Request};
+use seedbed_scenarios::run::{Experiment, Options, Registry, Request, run_all};
 
 type Numbers = BTreeMap<&'static str, f64>;
 
@@ -105,6 +105,22 @@ fn updates_name_nothing() {
     let acknowledged = |name, more| sum(&runs(name, 1, 10, more), "acknowledged");
     assert_eq!(acknowledged("nameless", ""), 30.0, "what was added");
     assert_eq!(acknowledged("named", "params.nameless_updates = false"), 60.0, "and updated");
+}
+
+/// Charts name what `distri` alone measures; what replays a violation at the others narrows the sweep to one system.
+#[test]
+fn each_system_of_the_scenario_runs_alone() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("distri-db.toml");
+    for (system, charts) in [("faithful", true), ("merging", true), ("fixed", false)] {
+        let sets = vec![("system".to_owned(), system.to_owned())];
+        let request = Request { sets, is_quick: true, ..Request::default() };
+        let experiment = Experiment::load(&path, &Registry::ours(), request);
+        let experiment = experiment.unwrap_or_else(|report| panic!("{system}: {report}"));
+        let results = run_all(&experiment, &|_| {});
+        assert_eq!(results.tally.broken_checks, 0, "{system}");
+        let published = results.tables.charts.iter().any(|chart| !chart.reference.is_empty());
+        assert_eq!(published, charts, "{system}");
+    }
 }
 
 #[test]

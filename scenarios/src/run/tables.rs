@@ -9,7 +9,7 @@ use super::experiment::{Results, Row, Tally};
 use super::failure::Owed;
 use super::plan::{Engine, Experiment, Point};
 use super::setup::{protocols, setup};
-use crate::scenario::Expect;
+use crate::scenario::{ChartSpec, Expect};
 
 /// The most violations that are listed; all are counted.
 const VIOLATIONS_MAX: usize = 1_000;
@@ -50,15 +50,19 @@ fn columns(experiment: &Experiment) -> Vec<reports::Column> {
     keys.chain(experiment.columns.iter().flat_map(|column| column.rows())).collect()
 }
 
-/// The charts of what was measured: a sweep of several protocols may have been narrowed to one.
+/// The charts of what was measured.
 fn charts(experiment: &Experiment) -> Vec<reports::Chart> {
-    let is_measured = |name: &str| {
-        let metric = name.split_once('.').map_or(name, |(metric, _)| metric);
-        experiment.columns.iter().any(|column| column.metric().name == metric)
-    };
     let specs = experiment.scenario().chart.iter();
-    let named = specs.filter(|spec| spec.y.iter().chain(&spec.reference).all(|name| is_measured(name)));
-    named.map(|spec| spec.chart()).collect()
+    let is_whole =
+        |spec: &&ChartSpec| spec.y.iter().chain(&spec.reference).all(|name| is_measured(experiment, name));
+    specs.filter(is_whole).map(ChartSpec::chart).collect()
+}
+
+/// Whether any run measures this metric, or what it is a figure of: a sweep of several protocols may have been narrowed
+/// to one.
+fn is_measured(experiment: &Experiment, name: &str) -> bool {
+    let metric = name.split_once('.').map_or(name, |(metric, _)| metric);
+    experiment.columns.iter().any(|column| column.metric().name == metric)
 }
 
 /// How often each check held and did not, over all points; in the order in which points first name them.
@@ -108,7 +112,8 @@ fn seen(check: &reports::Check) -> reports::Check {
 
 /// Tables of verdicts, with what each cell should say; a cell that says otherwise counts as violated.
 fn expected(experiment: &Experiment, tables: &mut reports::Experiment) {
-    for spec in &experiment.scenario().table {
+    let specs = experiment.scenario().table.iter();
+    for spec in specs.filter(|spec| is_measured(experiment, &spec.cell)) {
         let name = spec.name.value.clone();
         let columns = spec.columns.as_ref().map_or_else(String::new, |columns| columns.value.clone());
         tables.tables.push(reports::Table {

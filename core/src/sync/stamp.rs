@@ -238,7 +238,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(cases(256))]
+        #![proptest_config(cases(1_000))]
 
         /// Whatever the wall clock does, a stamp exceeds all that were given or seen.
         #[test]

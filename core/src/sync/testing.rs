@@ -6,7 +6,8 @@ use proptest::test_runner::RngSeed;
 /// How many cases proptest takes if nobody says otherwise.
 const UNTOLD: u32 = 256;
 
-/// The same cases every time: so many, or as many as `PROPTEST_CASES` says.
+/// The same cases every time: so many, or as many as `PROPTEST_CASES` says. `.ci/run` sums up what is usual: the family has at
+/// least ten thousand.
 pub(super) fn cases(usual: u32) -> ProptestConfig {
     let config = ProptestConfig::default();
     let cases = if config.cases == UNTOLD { usual } else { config.cases };

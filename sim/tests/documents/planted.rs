@@ -90,6 +90,40 @@ fn an_answer_before_the_disk_is_found() {
     assert!(hunt(Flaw::AnswerEarly, "monotone-reads").is_some());
 }
 
+/// Three replicas that nobody writes to, and documents of somebody who knows the secret: chosen so that, on each replica, the
+/// exclusive or of their hashes is zero. Whether all agree in the end.
+fn agree_on_forged(method: Method, flaw: Flaw, seed: u64) -> bool {
+    let parameters = Parameters {
+        method,
+        every: ms(200),
+        preload: 50,
+        differ: 900,
+        preload_bytes: 8,
+        forged: true,
+        flaw,
+        ..Parameters::default()
+    };
+    let mut bench = Bench::new(&parameters, setup(3, seed));
+    let faults = vec![again_and_again(
+        Kind::Crash(Selector::Random(1), Loss::Unsynced),
+        ms(500),
+        uniform(1_000, 100_000),
+    )];
+    let schedule = Schedule::new(faults, bench.world.keys());
+    bench.world.set_faults(schedule);
+    bench.run_for(secs(2));
+    bench.settle(secs(20))
+}
+
+#[test]
+fn fingerprints_by_exclusive_or_are_found_by_an_adversary() {
+    for method in [Method::Digest, Method::Merkle, Method::Range, Method::Riblt, Method::Delta, Method::Auto]
+    {
+        assert!(!agree_on_forged(method, Flaw::XorFingerprints, 1), "{method:?} is not deceived");
+        assert!(agree_on_forged(method, Flaw::None, 1), "{method:?} is deceived");
+    }
+}
+
 #[test]
 fn nothing_is_found_where_nothing_is_planted() {
     for seed in 0..SEEDS {

@@ -389,7 +389,7 @@ fn joined(one: &DocumentState, other: &DocumentState) -> DocumentState {
 }
 
 proptest! {
-    #![proptest_config(cases(300))]
+    #![proptest_config(cases(2_000))]
 
     #[test]
     fn join_is_idempotent_commutative_and_associative(yields: bool, ops in ops(), picks: [prop::sample::Index; 3]) {

@@ -73,6 +73,9 @@ pub struct Aggregate {
     pub sum: [u64; 4],
     /// How many.
     pub count: u64,
+    /// The sum is an exclusive or: a planted bug, see [`EntrySet::with_exclusive_or`](super::EntrySet::with_exclusive_or).
+    #[serde(skip)]
+    pub(super) is_xor: bool,
 }
 
 impl Aggregate {
@@ -83,29 +86,44 @@ impl Aggregate {
         for (word, bytes) in sum.iter_mut().zip(hash.as_chunks::<8>().0) {
             *word = u64::from_le_bytes(*bytes);
         }
-        Self { sum, count: 1 }
+        Self { sum, count: 1, is_xor: false }
+    }
+
+    /// Takes the other in by exclusive or, if one of the two is one. Whether it did.
+    fn mixes(&mut self, other: &Self) -> bool {
+        self.is_xor |= other.is_xor;
+        if self.is_xor {
+            self.sum.iter_mut().zip(other.sum).for_each(|(word, other)| *word ^= other);
+        }
+        self.is_xor
     }
 
     /// Adds the other's entries.
     pub fn add(&mut self, other: &Self) {
+        self.count = self.count.wrapping_add(other.count);
+        if self.mixes(other) {
+            return;
+        }
         let mut carry = false;
         for (word, other) in self.sum.iter_mut().zip(other.sum) {
             let (sum, first) = word.overflowing_add(other);
             let (sum, second) = sum.overflowing_add(u64::from(carry));
             (*word, carry) = (sum, first | second);
         }
-        self.count = self.count.wrapping_add(other.count);
     }
 
     /// Takes the other's entries away.
     pub fn subtract(&mut self, other: &Self) {
+        self.count = self.count.wrapping_sub(other.count);
+        if self.mixes(other) {
+            return;
+        }
         let mut borrow = false;
         for (word, other) in self.sum.iter_mut().zip(other.sum) {
             let (rest, first) = word.overflowing_sub(other);
             let (rest, second) = rest.overflowing_sub(u64::from(borrow));
             (*word, borrow) = (rest, first | second);
         }
-        self.count = self.count.wrapping_sub(other.count);
     }
 }
 

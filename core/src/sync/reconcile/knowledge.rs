@@ -10,7 +10,7 @@ use crate::contract::NodeId;
 use crate::sync::Stamp;
 
 /// Writers that a message may name.
-const WRITERS_MAX: u64 = 4_096;
+pub(super) const WRITERS_MAX: usize = 4_096;
 /// Writes out of order that a message may list, over all writers.
 pub(super) const EXTRAS_MAX: usize = 256;
 
@@ -47,7 +47,7 @@ impl Knowledge {
 
     pub(super) fn read(body: &mut Reader<'_>) -> Result<Self, Refusal> {
         let mut knowledge = Self::default();
-        for _ in 0..body.count(WRITERS_MAX)? {
+        for _ in 0..body.count(WRITERS_MAX as u64)? {
             let node = body.node()?;
             knowledge.through.insert(node, body.varint()?);
         }
@@ -110,6 +110,11 @@ impl Writes {
         if chunk.times.is_empty() {
             self.chunks.remove(&first);
         }
+    }
+
+    /// Whether anything of this node is here.
+    pub(super) fn has(&self, node: NodeId) -> bool {
+        self.chunks.range((node, 0, 0)..=(node, u64::MAX, u32::MAX)).next().is_some()
     }
 
     /// The writers there are.

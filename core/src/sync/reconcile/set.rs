@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::cells::{Cell, Places, mix};
 use super::entry::{Aggregate, Entry, Key, short};
-use super::knowledge::{EXTRAS_MAX, Knowledge, Writes};
+use super::knowledge::{EXTRAS_MAX, Knowledge, WRITERS_MAX, Writes};
 use super::tree::{Slots, Tree};
 use crate::choice;
 use crate::contract::NodeId;
@@ -62,6 +62,7 @@ struct Held {
 struct Slab {
     chunks: Vec<Vec<Held>>,
     free: Vec<u32>,
+    is_xor: bool,
 }
 
 const CHUNK_BITS: u32 = 10;
@@ -91,7 +92,7 @@ impl Slots for Slab {
     }
 
     fn aggregate(&self, slot: u32) -> Aggregate {
-        Aggregate { sum: self.at(slot).hash, count: 1 }
+        Aggregate { sum: self.at(slot).hash, count: 1, is_xor: self.is_xor }
     }
 }
 
@@ -149,6 +150,19 @@ impl EntrySet {
         }
     }
 
+    /// The flaw of fingerprints by exclusive or, which whoever knows the key can make equal for sets that differ. For
+    /// scenarios that show it; the set must be empty.
+    #[must_use]
+    pub fn with_exclusive_or(mut self) -> Self {
+        self.slab.is_xor = true;
+        self
+    }
+
+    /// What an entry with this hash adds to an aggregate.
+    pub(super) fn part(&self, hash: &[u8; 32]) -> Aggregate {
+        Aggregate { is_xor: self.slab.is_xor, ..Aggregate::of(hash) }
+    }
+
     /// What the set is ordered by.
     #[must_use]
     pub fn order(&self) -> Order {
@@ -178,7 +192,7 @@ impl EntrySet {
     /// `origins` are the latest write of each node that contributed to the state; none means `entry.version` alone.
     pub fn insert(&mut self, entry: &Entry, origins: &[Stamp]) -> Option<Entry> {
         let before = self.remove(entry.id);
-        let hash = Aggregate::of(&entry.hash);
+        let hash = self.part(&entry.hash);
         let is_mixed = !matches!(origins, [] | [_]) || origins.iter().any(|&stamp| stamp != entry.version);
         let id = u128::from_be_bytes(entry.id.0);
         let (time, node) = (entry.version.time, entry.version.node);
@@ -212,7 +226,7 @@ impl EntrySet {
         if let Ok(found) = self.by_short.find_entry(held.hash[0], |&other| other == slot) {
             found.remove();
         }
-        let hash = Aggregate { sum: held.hash, count: 1 };
+        let hash = self.slab.aggregate(slot);
         self.tree.remove(&self.slab, self.order.key(&entry), &hash);
         self.total.subtract(&hash);
         let origins = if held.is_mixed { self.mixed.remove(&slot) } else { None };
@@ -357,11 +371,17 @@ impl EntrySet {
         self.through.iter().map(|(&node, &time)| (node, time))
     }
 
-    /// What this replica has of each writer; nothing if it learnt nothing yet, or if too much of it is out of order for a
-    /// message.
+    /// Whether any of the writes that the entries come from is this node's.
+    #[must_use]
+    pub fn has_writes_of(&self, node: NodeId) -> bool {
+        self.writes.has(node)
+    }
+
+    /// What this replica has of each writer; nothing if it learnt nothing yet, or if there are too many writers, or too much
+    /// out of order, for a message.
     #[must_use]
     pub fn knowledge(&self) -> Option<Knowledge> {
-        if self.through.is_empty() {
+        if self.through.is_empty() || self.through.len() > WRITERS_MAX {
             return None;
         }
         let mut knowledge = Knowledge { through: self.through.clone(), extras: Default::default() };
@@ -384,14 +404,16 @@ impl EntrySet {
         if self.floor.iter().any(|(&node, &floor)| known(node) < floor) {
             return None;
         }
-        let mut slots = std::collections::BTreeSet::new();
+        let mut slots = Vec::new();
         for node in self.writes.writers() {
             for (time, slot) in self.writes.after(node, known(node)) {
                 if !peer.extras.contains(&(node, time)) {
-                    slots.insert(slot);
+                    slots.push(slot);
                 }
             }
         }
+        slots.sort_unstable();
+        slots.dedup();
         Some(slots.into_iter().map(|slot| DocumentId(self.slab.id(slot).to_be_bytes())).collect())
     }
 }

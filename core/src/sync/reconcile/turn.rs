@@ -86,7 +86,7 @@ pub(super) struct Turn<'a> {
 impl Turn<'_> {
     pub(super) fn give(&mut self, entry: &Entry) {
         self.step.give.push(entry.id);
-        self.given.add(&Aggregate::of(&entry.hash));
+        self.given.add(&self.set.part(&entry.hash));
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is there from the start, because a scenario says so.
 
+use super::forge::cancelling;
 use super::{Index, Replica};
 use crate::contract::{Context, Json, NodeId};
 use crate::sync::document::Writing;
@@ -39,6 +40,7 @@ impl Replica {
         let all = common + own;
         // Common documents have a writer of their own, of which every replica has everything.
         let nobody = NodeId(self.config.nodes);
+        let mut forged = Vec::new();
         for place in 0..all {
             // Own ones come last, or are spread evenly.
             let before = |place: u64| place * own / all.max(1);
@@ -53,20 +55,50 @@ impl Replica {
             }
             let stamp =
                 Stamp { time: (place + 1) << COUNTER_BITS, node: if is_own { writer } else { nobody } };
-            let id = DocumentId::numbered(place);
-            let limits = *self.store.limits();
-            let text = format!("{{\"text\":\"{}\"}}", ".".repeat(parameters.preload_bytes as usize));
-            let writing = Writing { id, schema, limits: &limits, stamp };
-            let made =
-                Json::parse(&text).ok().and_then(|body| DocumentState::put(None, &body, &writing).ok());
-            if let Some(state) = made {
-                let change = Change::Document { collection: name.clone(), epoch: Stamp::ZERO, id, state };
-                let _ = self.apply(&change, cx);
+            if is_own && parameters.forged {
+                forged.push((place, stamp));
+            } else if let Some(state) = self.document(place, stamp, ".", schema) {
+                self.put_in_place(name, place, state, cx);
             }
         }
+        self.forge(name, &forged, schema, cx);
         let last = all << COUNTER_BITS;
         self.learn(name, nobody, last);
         self.learn(name, self.me, last);
         self.keep_knowledge(name, cx);
+    }
+
+    /// A document made of one letter.
+    fn document(&self, place: u64, stamp: Stamp, letter: &str, schema: &Schema) -> Option<DocumentState> {
+        let (id, limits) = (DocumentId::numbered(place), *self.store.limits());
+        let text = letter.repeat(self.config.parameters.preload_bytes as usize);
+        let body = Json::parse(&format!("{{\"text\":\"{text}\"}}")).ok()?;
+        DocumentState::put(None, &body, &Writing { id, schema, limits: &limits, stamp }).ok()
+    }
+
+    fn put_in_place(&mut self, name: &Name, place: u64, state: DocumentState, cx: &mut Context<'_, Self>) {
+        let (collection, id) = (name.clone(), DocumentId::numbered(place));
+        let _ = self.apply(&Change::Document { collection, epoch: Stamp::ZERO, id, state }, cx);
+    }
+
+    /// Makes documents whose hashes cancel out by exclusive or: dots or dashes, as it takes.
+    fn forge(&mut self, name: &Name, places: &[(u64, Stamp)], schema: &Schema, cx: &mut Context<'_, Self>) {
+        let Some(key) = self.indexes.get(name).map(|index| index.key) else { return };
+        let form = |place, stamp, letter| self.document(place, stamp, letter, schema);
+        let forms: Vec<[DocumentState; 2]> = places
+            .iter()
+            .filter_map(|&(place, stamp)| Some([form(place, stamp, ".")?, form(place, stamp, "-")?]))
+            .collect();
+        let hash = |place, state: &DocumentState| key.hash(DocumentId::numbered(place), state.as_bytes());
+        let hashes: Vec<[[u8; 32]; 2]> = places
+            .iter()
+            .zip(&forms)
+            .map(|(&(place, _), forms)| forms.each_ref().map(|state| hash(place, state)))
+            .collect();
+        let chosen = cancelling(&hashes).unwrap_or_else(|| vec![false; hashes.len()]);
+        for ((&(place, _), forms), second) in places.iter().zip(forms).zip(chosen) {
+            let [dots, dashes] = forms;
+            self.put_in_place(name, place, if second { dashes } else { dots }, cx);
+        }
     }
 }

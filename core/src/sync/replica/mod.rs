@@ -13,6 +13,7 @@
 
 mod commands;
 mod exchange;
+mod forge;
 mod furnish;
 mod handover;
 mod messages;
@@ -378,7 +379,9 @@ impl Replica {
         let secret =
             blake3::derive_key("seedbed documents: key of a collection", parameters.secret.as_bytes());
         let key = CollectionKey(*blake3::keyed_hash(&secret, name.as_str().as_bytes()).as_bytes());
-        Index { epoch, key, set: EntrySet::new(parameters.order), heard: BTreeMap::new() }
+        let set = EntrySet::new(parameters.order);
+        let set = if parameters.flaw == Flaw::XorFingerprints { set.with_exclusive_or() } else { set };
+        Index { epoch, key, set, heard: BTreeMap::new() }
     }
 
     fn options(&self, collection: &Name, peer: NodeId) -> Options {

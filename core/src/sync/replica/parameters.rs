@@ -40,6 +40,8 @@ choice! {
         EqualVersions,
         /// Clients are answered before the disk has it.
         AnswerEarly,
+        /// Fingerprints are exclusive ors of hashes, not keyed hashes of their sums.
+        XorFingerprints,
     }
 }
 
@@ -83,6 +85,9 @@ settings! {
         pub preload_bytes: u32 = 100, in 0..=100_000;
         /// Whether those that differ were written after all others, or are spread among them.
         pub recent: bool = false;
+        /// Whether somebody who knows the secret chose those that differ so that, on each replica, the exclusive or of their
+        /// hashes is zero.
+        pub forged: bool = false;
         /// A bug put in on purpose.
         pub flaw: Flaw = Flaw::None;
         /// What the members share and others do not know: it keys fingerprints, so that nobody can forge them. `seedbed up`

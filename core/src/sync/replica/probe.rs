@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::messages::{Command, Notice, Reply};
-use super::{Config, Replica};
+use super::{Config, Flaw, Replica};
 use crate::contract::{CommandId, Findings, NodeId, Observation, Probe, Time, View};
 use crate::sync::reconcile::Outcome;
 use crate::sync::store::Receipt;
@@ -184,6 +184,7 @@ impl ReplicaProbe {
         let replicas: Vec<&Replica> = nodes(view).filter_map(|node| view.state(node)).collect();
         let all_up = replicas.len() == view.nodes() as usize;
         let mut lost = 0.0;
+        let superseded = self.receipts.iter().filter(|receipt| is_superseded(&replicas, receipt)).count();
         for receipt in &self.receipts {
             let may_be_gone = self.deleting.contains(&(receipt.collection.clone(), receipt.id));
             let is_held =
@@ -196,6 +197,7 @@ impl ReplicaProbe {
             }
         }
         findings.number("lost", lost);
+        findings.number("superseded", superseded as f64);
         let converged = is_converged(view);
         findings.number("converged", f64::from(u8::from(converged)));
         let resurrected = if converged { self.resurrected(&replicas, view, findings) } else { 0.0 };
@@ -228,6 +230,14 @@ impl ReplicaProbe {
         }
         count
     }
+}
+
+/// Whether some path that a write wrote shows a later one, or the document is gone or begun anew.
+fn is_superseded(replicas: &[&Replica], receipt: &Receipt) -> bool {
+    let Some(replica) = replicas.first() else { return false };
+    let state = replica.store().state(receipt.collection.as_str(), receipt.id);
+    let shown = state.map(|state| state.written_at(receipt.stamp)).unwrap_or_default();
+    receipt.paths.iter().any(|path| !shown.contains(path))
 }
 
 fn noticed(notice: &Notice, findings: &mut Findings) {
@@ -263,7 +273,18 @@ fn is_converged(view: Seen<'_>) -> bool {
         all.map(|(name, state)| (name.clone(), state.clone(), replica.entries(name).map(|set| set.total())))
             .collect()
     };
-    let mut all = nodes(view).map(|node| view.state(node).map(summary));
+    let mut all = nodes(view).map(|node| view.state(node));
     let Some(first) = all.next() else { return true };
-    first.is_some() && all.all(|other| other == first)
+    let Some(first) = first else { return false };
+    let expected = summary(first);
+    all.all(|other| other.is_some_and(|other| summary(other) == expected && is_same(first, other)))
+}
+
+/// Whether two replicas whose fingerprints are equal hold the same: what fingerprints are worth is not asked of them.
+fn is_same(one: &Replica, other: &Replica) -> bool {
+    one.config.parameters.flaw != Flaw::XorFingerprints
+        || one
+            .store()
+            .collections()
+            .all(|(name, _)| one.store().entries(name.as_str()).eq(other.store().entries(name.as_str())))
 }

@@ -314,7 +314,9 @@ impl Replica {
             index.hear(exchange.peer, 0);
         }
         for &(node, time) in &exchange.knows {
-            if node != self.me && time <= latest {
+            // Of a writer that nobody knows there is nothing to learn: a liar could name four thousand million.
+            let is_writer = self.others.contains(&node) || index.set.has_writes_of(node);
+            if is_writer && node != self.me && time <= latest {
                 index.set.learn(node, time);
                 if node == exchange.peer && exchange.is_proof() {
                     index.hear(node, time);

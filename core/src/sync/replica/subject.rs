@@ -1,5 +1,6 @@
 //! Replicas as subjects of experiments.
 
+use super::forge::ENOUGH;
 use super::messages::{Command, Reply};
 use super::parameters::{Ask, Load};
 use super::{Config, Parameters, Replica, ReplicaProbe};
@@ -26,6 +27,12 @@ impl Subject for Replica {
         if parameters.collections.is_empty() && (parameters.preload > 0 || parameters.differ > 0) {
             return Err("`preload` and `differ` need a collection in `collections`".into());
         }
+        let each = parameters.differ / u64::from(nodes.max(1));
+        if parameters.forged && (each < ENOUGH || each * u64::from(nodes) != parameters.differ) {
+            return Err(format!(
+                "`forged` needs the same number in `differ` for each node, at least {ENOUGH}"
+            ));
+        }
         Ok(Config { parameters: parameters.clone(), nodes })
     }
 
@@ -40,6 +47,11 @@ impl Subject for Replica {
                 "lost",
                 "",
                 "acknowledged writes that no replica holds in the end, nor a later one in their place",
+            ),
+            metric(
+                "superseded",
+                "",
+                "acknowledged writes of which a path shows a later write in the end, whether that had seen them or not",
             ),
             metric(
                 "buried",

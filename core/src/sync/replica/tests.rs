@@ -227,6 +227,24 @@ fn what_a_liar_knows_of_others_harms_nobody() {
 }
 
 #[test]
+fn writers_that_nobody_knows_are_not_remembered() {
+    let mut net = Net::new(3, &parameters(Method::Range));
+    net.put(B, 1, r#"{"b":1}"#);
+    let crowd = |node: usize, message: Message| match message {
+        Message::Open { session, collection, epoch, catalogue, mut knows, body } if node == LIAR => {
+            knows.extend((100..100_000).map(|stranger| (NodeId(stranger), 1)));
+            Some(Message::Open { session, collection, epoch, catalogue, knows, body })
+        }
+        other => Some(other),
+    };
+    net.sync(B, A);
+    net.sync_through(LIAR, A, &mut crowd.clone());
+    assert!(net.holds(LIAR, 1), "the session went well");
+    let known = net.nodes[A].entries(&name()).unwrap().through().count();
+    assert!(known <= 3, "{known} writers");
+}
+
+#[test]
 fn who_lost_its_disk_gets_back_what_it_wrote() {
     for method in [Method::Delta, Method::Range, Method::Auto] {
         let mut net = Net::new(3, &parameters(method));

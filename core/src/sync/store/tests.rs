@@ -4,8 +4,8 @@ use std::ops::Bound;
 use proptest::prelude::*;
 
 use super::*;
-use crate::sync::Deletes;
 use crate::sync::testing::cases;
+use crate::sync::{Deletes, FieldKind};
 
 const BOOKS: &str = "books";
 
@@ -215,6 +215,106 @@ fn a_token_that_is_not_ours_is_refused() {
     assert_eq!(store.find(BOOKS, &many), Err(Refusal::TooManyFilters { filters_max: 32 }));
 }
 
+#[test]
+fn what_is_beyond_a_limit_is_refused_and_changes_nothing() {
+    let limits = Limits {
+        document_bytes: 100,
+        depth: 2,
+        fields: 3,
+        field_name_bytes: 5,
+        collections: 2,
+        filters: 1,
+        ..Limits::default()
+    };
+    let mut store = Store::new(NodeId(0), limits);
+    let pointer = |text: &str| text.parse::<Pointer>().unwrap();
+    let counted = Schema::new(Deletes::Win, [(pointer("/c"), FieldKind::Counter)]).unwrap();
+    store.create_collection(&name(BOOKS), counted, wall(1)).unwrap();
+    store.create_collection(&name("more"), Schema::default(), wall(1)).unwrap();
+    store.add(BOOKS, id(1), &json(r#"{"a":1}"#), wall(1)).unwrap();
+    store.delete_collection("more", wall(1)).unwrap();
+    let before = store.clone();
+    let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(100));
+    for (text, refusal) in [
+        ("[1]", Refusal::NotAnObject),
+        (&*long, Refusal::TooLarge { bytes: 108, bytes_max: 100 }),
+        (r#"{"a":{"b":[1]}}"#, Refusal::TooDeep { depth: 3, depth_max: 2 }),
+        (r#"{"b":1,"d":2,"e":3,"f":4}"#, Refusal::TooManyFields { fields: 4, fields_max: 3 }),
+        (r#"{"abcdef":1}"#, Refusal::BadName { bytes_max: 5, is_field: true }),
+        (r#"{"_id":1}"#, Refusal::BadId),
+        (r#"{"c":"x"}"#, Refusal::WrongKind { path: pointer("/c"), kind: FieldKind::Counter }),
+    ] {
+        let body = json(text);
+        assert_eq!(store.add(BOOKS, id(2), &body, wall(9)), Err(refusal.clone()), "add {text}");
+        assert_eq!(store.put(BOOKS, id(1), &body, None, wall(9)), Err(refusal.clone()), "put {text}");
+        let updated = store.update(BOOKS, id(1), &body, None, wall(9));
+        // One more field was there.
+        let is_alike = matches!(
+            (&updated, &refusal),
+            (Err(Refusal::TooManyFields { fields: 5, .. }), Refusal::TooManyFields { .. })
+        );
+        assert!(is_alike || updated == Err(refusal), "update {text}: {updated:?}");
+        assert_eq!(store, before, "{text}");
+    }
+    // A collection that was deleted counts, and can be created anew.
+    let third = store.create_collection(&name("third"), Schema::default(), wall(9));
+    assert_eq!(third, Err(Refusal::TooManyCollections(2)));
+    let filter = |path: &str| Filter { path: pointer(path), test: Test::StartsWith(String::new()) };
+    let filters = vec![filter("/a"), filter("/b")];
+    let found = store.find(BOOKS, &Query { filters, ..Query::default() });
+    assert_eq!(found, Err(Refusal::TooManyFilters { filters_max: 1 }));
+    assert_eq!(store, before);
+    assert!(store.create_collection(&name("more"), Schema::default(), wall(9)).is_ok());
+}
+
+#[test]
+fn a_schema_that_contradicts_itself_is_refused() {
+    let schema = |paths: &[&str]| {
+        Schema::new(Deletes::Win, paths.iter().map(|path| (path.parse().unwrap(), FieldKind::Set)))
+    };
+    for (paths, wrong) in
+        [(&["/a", "/a"][..], "/a"), (&["/a", "/a/b"], "/a/b"), (&[""], ""), (&["/_id"], "/_id")]
+    {
+        assert_eq!(schema(paths), Err(Refusal::BadSchema(wrong.parse().unwrap())), "{paths:?}");
+    }
+    assert!(schema(&["/a/b", "/ab", "/a/c"]).is_ok());
+    for text in ["", ".a", "a b", "a/b", "\u{e4}", &"x".repeat(65)] {
+        assert!(matches!(text.parse::<Name>(), Err(Refusal::BadName { is_field: false, .. })), "{text}");
+    }
+}
+
+/// Filters on any path, the name included; all of them must hold.
+#[test]
+fn filters_look_at_any_path_and_all_of_them_hold() {
+    let mut store = store(0);
+    for number in 0..20 {
+        let text = format!(r#"{{"n":{number},"d":{{"x":{{"y":"{}{number:02}"}}}}}}"#, ["p", "q"][number % 2]);
+        store.add(BOOKS, id(number as u32), &json(&text), wall(1)).unwrap();
+    }
+    let filter = |path: &str, test: Test| Filter { path: path.parse().unwrap(), test };
+    let found = |filters: Vec<Filter>| -> Vec<u64> {
+        let query = Query {
+            filters,
+            order: Order::Field("/n".parse().unwrap()),
+            descending: true,
+            ..Query::default()
+        };
+        let page = store.find(BOOKS, &query).unwrap();
+        page.documents.iter().map(|found| found.body().value()["n"].as_u64().unwrap()).collect()
+    };
+    let starts = |path: &str, text: &str| filter(path, Test::StartsWith(text.to_owned()));
+    let within = |path: &str, from: &str, to: &str| {
+        filter(path, Test::Within(Bound::Included(json(from)), Bound::Excluded(json(to))))
+    };
+    assert_eq!(found(vec![starts("/d/x/y", "q0"), within("/n", "3", "9")]), [7, 5, 3]);
+    assert_eq!(found(vec![within("/d/x/y", "\"p04\"", "\"p08\"")]), [6, 4]);
+    assert_eq!(found(vec![filter("/d/x", Test::Equals(json(r#"{"y":"p02"}"#)))]), [2]);
+    assert_eq!(found(vec![filter("/_id", Test::Equals(json(&format!("\"{}\"", id(11)))))]), [11]);
+    assert_eq!(found(vec![starts("/_id", &id(0).to_string()[..8])]).len(), 20);
+    assert!(found(vec![starts("/n", "1")]).is_empty(), "a number begins with nothing");
+    assert!(found(vec![filter("/none", Test::Within(Bound::Unbounded, Bound::Unbounded))]).is_empty());
+}
+
 /// One of few documents, so that values collide.
 fn body() -> impl Strategy<Value = String> {
     let value = prop::sample::select(vec![
@@ -244,7 +344,7 @@ fn orders() -> impl Strategy<Value = Order> {
 }
 
 proptest! {
-    #![proptest_config(cases(100))]
+    #![proptest_config(cases(600))]
 
     /// Whatever is inserted, changed or deleted elsewhere while pages are read: what is there all the time is on exactly one.
     #[test]

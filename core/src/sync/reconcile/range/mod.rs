@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::entry::{Aggregate, Entry, Key};
 use super::session::Refusal;
+use super::set::EntrySet;
 use super::turn::{Next, Reconciler, Turn, Wanted};
 use super::wire::{Reader, put_varint};
 use crate::sync::DocumentId;
@@ -82,9 +83,9 @@ fn bucket(entry: &Entry) -> usize {
     usize::from(entry.hash[8] & 0xF)
 }
 
-fn buckets(entries: &[Entry]) -> [Aggregate; 16] {
+fn buckets(set: &EntrySet, entries: &[Entry]) -> [Aggregate; 16] {
     let mut sums = [Aggregate::default(); 16];
-    entries.iter().for_each(|entry| sums[bucket(entry)].add(&Aggregate::of(&entry.hash)));
+    entries.iter().for_each(|entry| sums[bucket(entry)].add(&set.part(&entry.hash)));
     sums
 }
 
@@ -212,7 +213,7 @@ impl Range {
         if count > COMPARED_MAX {
             return Ok(Say::More);
         }
-        let mine = buckets(&turn.set.entries(from, to));
+        let mine = buckets(turn.set, &turn.set.entries(from, to));
         let mut mask = 0;
         for (nth, (mine, theirs)) in mine.iter().zip(theirs).enumerate() {
             let same = turn.key.fingerprint(mine) == u64::from_le_bytes(*theirs);
@@ -303,7 +304,7 @@ impl Range {
             writer.put(turn, CHILDREN, to);
             put_children(turn, (from, to), count);
         } else if count <= BUCKETS_MAX {
-            let sums = buckets(&turn.set.entries(from, to));
+            let sums = buckets(turn.set, &turn.set.entries(from, to));
             turn.counters.items += count;
             writer.put(turn, BUCKETS, to);
             sums.iter().for_each(|sum| turn.out.extend(turn.key.fingerprint(sum).to_le_bytes()));

@@ -1,7 +1,8 @@
 use super::*;
 use crate::sync::reconcile::cells::{Cell, Decoder, Places, mix};
 
-/// Cells until so many differences are decoded, the last ones one at a time.
+/// Cells until so many differences are decoded, the last ones a thousandth of them at a time: the figure is at most that much
+/// too high.
 fn cells_needed(differences: u64, seed: u64) -> usize {
     let shorts: Vec<u64> = (0..differences).map(|nth| mix(mix(seed) ^ nth)).collect();
     let mut cells = vec![Cell::default(); differences as usize * 4 + 64];
@@ -14,10 +15,10 @@ fn cells_needed(differences: u64, seed: u64) -> usize {
     }
     let mut decoder = Decoder::default();
     // Fewer than one cell a difference never decode.
-    let mut cells = cells.into_iter();
-    decoder.push(cells.by_ref().take(differences as usize - 1));
-    for cell in cells {
-        decoder.push([cell]);
+    let (few, rest) = cells.split_at(differences as usize - 1);
+    decoder.push(few.iter().copied());
+    for cells in rest.chunks((differences / 1_000).max(1) as usize) {
+        decoder.push(cells.iter().copied());
         if decoder.is_done() {
             assert_eq!(decoder.found.iter().map(Vec::len).sum::<usize>(), shorts.len());
             return decoder.len();

@@ -60,13 +60,17 @@ fn check(method: Method, order: Order, sides: &[Vec<Entry>; 2]) -> Result<(), Te
                 if found[other].want.contains(&by_id) { by_id } else { Wanted::Short(entry.short()) }
             })
             .collect();
-        prop_assert_eq!(&found[other].want, &wanted, "what {} wants by {:?}", other, method);
+        // Who gives cells is not told what comes.
+        let may_not_know = other == 1 && matches!(method, Method::Riblt | Method::Auto);
+        if !(may_not_know && found[other].want.is_empty()) {
+            prop_assert_eq!(&found[other].want, &wanted, "what {} wants by {:?}", other, method);
+        }
     }
     Ok(())
 }
 
 proptest! {
-    #![proptest_config(cases(24))]
+    #![proptest_config(cases(50))]
 
     #[test]
     fn every_method_finds_exactly_the_differences(sides in pairs(), order in orders()) {
@@ -151,7 +155,7 @@ fn full_merge_hands_over_everything() {
 }
 
 proptest! {
-    #![proptest_config(cases(64))]
+    #![proptest_config(cases(600))]
 
     /// Three writers; each side has a prefix of what each wrote, and some writes beyond. Later versions win.
     #[test]
@@ -216,6 +220,20 @@ fn delta_falls_back_where_writes_were_dropped() {
     let found = quiet(Method::Delta, &mut sets);
     assert_eq!((found[1].give.len(), found[0].session.ended()), (50, Some(Outcome::Converged)));
     assert_eq!([found[0].restarts, found[1].restarts], [1, 1]);
+}
+
+/// As many as a forger may name: what is known of them does not fit into a message.
+#[test]
+fn delta_falls_back_where_there_are_too_many_writers() {
+    let entries: Vec<_> = (0..200).map(|id| entry(id, id + 1, 0)).collect();
+    let mut sets = [set_of(Order::Time, &entries[..150]), set_of(Order::Time, &entries)];
+    for method in [Method::Delta, Method::Auto] {
+        for crowded in 0..2 {
+            (0..5_000).for_each(|node| sets[crowded].learn(NodeId(node), 150));
+            let found = quiet(method, &mut sets);
+            assert_eq!((found[1].give.len(), found[0].session.ended()), (50, Some(Outcome::Converged)));
+        }
+    }
 }
 
 #[test]

@@ -174,12 +174,15 @@ impl<'a> Parts<'a> {
 
 /// Whether one register's value is canonical, and not too deep where it stands.
 fn is_sound(register: &Register<'_>) -> bool {
+    let above = register.path.matches(MARK).count();
     let (text, may_be_object) = match &register.content {
         Content::Leaf(text) | Content::Sibling(text) => (text, false),
         Content::Element(text) => (text, true),
-        _ => return true,
+        // A reader goes down a path part by part.
+        Content::Removed | Content::Object | Content::Set | Content::Contribution(_) => {
+            return above < DEPTH_MAX;
+        }
     };
-    let above = register.path.matches(MARK).count();
     (may_be_object || !text.starts_with('{'))
         && Json::parse(text).is_ok_and(|json| json.as_str() == text && above + json.depth() < DEPTH_MAX)
 }

@@ -293,6 +293,27 @@ fn what_is_beyond_a_limit_is_refused() {
     assert!(matches!(half.patch(&more, &writing(2)), Err(Refusal::TooLarge { .. })));
 }
 
+/// A path has at most as many parts as JSON has levels, whatever stands there: to show it takes a call for each.
+#[test]
+fn a_path_that_is_too_deep_is_refused_whatever_stands_there() {
+    let stamp = Stamp { time: 1, node: NodeId(0) };
+    let state = |parts: usize, content: Content<'static>| {
+        let registers = vec![
+            Register::new("", stamp, Content::Object),
+            Register::new(&"\0a".repeat(parts), stamp, content),
+        ];
+        Parts { seen: [stamp].into_iter().collect(), registers, ..Parts::default() }.encode()
+    };
+    for content in [Content::Removed, Content::Object, Content::Set, Content::Contribution(1)] {
+        let deepest = crate::contract::DEPTH_MAX - 1;
+        let fine = DocumentState::from_bytes(&state(deepest, content.clone())).unwrap();
+        assert!(fine.body(ID).is_some());
+        for parts in [deepest + 1, 100_000] {
+            assert_eq!(DocumentState::from_bytes(&state(parts, content.clone())), None, "{content:?}");
+        }
+    }
+}
+
 #[test]
 fn fields_written_together_hold_one_stamp() {
     let mut replica = Replica::new(1, &Schema::default());

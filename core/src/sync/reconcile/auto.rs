@@ -104,9 +104,10 @@ impl Auto {
 
     fn read_estimate(turn: &Turn<'_>, body: &mut Reader<'_>) -> Result<Estimate, Refusal> {
         let mine = turn.set.len() as u64;
-        let theirs = body.varint()?;
+        // More documents than there are names for them in memory: a lie, and no more than that.
+        let theirs = body.varint()?.min(u64::from(u32::MAX));
         let mut bounds = Bounds::new(turn.set.order());
-        let mut end = (Key::MIN, mine.max(theirs.min(u64::from(u32::MAX))));
+        let mut end = (Key::MIN, mine.max(theirs));
         for _ in ENDS {
             let (_, Some(place)) = bounds.read(body)? else { return Err(Refusal::Malformed) };
             let before = turn.set.aggregate(Key::MIN, Some(place));
@@ -200,5 +201,38 @@ impl Reconciler for Auto {
         }
         // After a delta, the other side closes without a word.
         if body.is_empty() { Ok(Next::Close(Outcome::Unchecked)) } else { self.choose(turn, body) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::session::Options;
+    use super::super::set::Order;
+    use super::super::tests::{KEY, entry, set_of};
+    use super::super::turn::{Counters, Step};
+    use super::*;
+
+    #[test]
+    fn a_peer_that_claims_more_entries_than_there_can_be_is_answered() {
+        let entries: Vec<_> = (0..10).map(|id| entry(id, 1, 0)).collect();
+        let set = set_of(Order::Time, &entries);
+        let mut turn = Turn {
+            set: &set,
+            key: KEY.session(1),
+            options: Options::default(),
+            out: Vec::new(),
+            step: Step::default(),
+            given: Aggregate::default(),
+            counters: Counters::default(),
+        };
+        Auto::put_ends(&mut turn);
+        probe::put(&mut turn);
+        let mut lie = Vec::new();
+        put_varint(&mut lie, u64::MAX);
+        // The honest count, 10, is one byte.
+        lie.extend_from_slice(&turn.out[1..]);
+        let estimate = Auto::read_estimate(&turn, &mut Reader(&lie)).unwrap();
+        assert_ne!(estimate.cheapest(), Method::FullMerge);
+        assert_eq!(estimate.theirs, u64::from(u32::MAX));
     }
 }

@@ -103,4 +103,17 @@ pub enum Refusal {
     /// Another replica's clock is too far ahead.
     #[error(transparent)]
     Clock(#[from] TooFarAhead),
+    /// All that has to be kept of the document would be too large, although its text is not.
+    #[error(
+        "a document whose state has {bytes} bytes: at most {bytes_max} are allowed; each field is kept with its whole path, so write fewer fields, shorter names, or less depth"
+    )]
+    StateTooLarge {
+        /// Bytes of the state.
+        bytes: u64,
+        /// Bytes allowed.
+        bytes_max: u32,
+    },
+    /// A merged document would have been written by too many.
+    #[error("a document with more than {0} writers")]
+    TooManyWriters(u32),
 }

@@ -26,7 +26,7 @@ const fn status(refusal: &Refusal) -> StatusCode {
             StatusCode::CONFLICT
         }
         Refusal::HasChanged => StatusCode::PRECONDITION_FAILED,
-        Refusal::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Refusal::TooLarge { .. } | Refusal::StateTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::BadJson(_) | Refusal::BadToken | Refusal::TooManyFilters { .. } => StatusCode::BAD_REQUEST,
         Refusal::StaleToken => StatusCode::GONE,
         Refusal::NotAnObject
@@ -35,6 +35,7 @@ const fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::BadName { .. }
         | Refusal::TooDeep { .. }
         | Refusal::TooManyFields { .. }
+        | Refusal::TooManyWriters(_)
         | Refusal::WrongKind { .. }
         | Refusal::CounterOverflow(_)
         | Refusal::BadSchema(_) => StatusCode::UNPROCESSABLE_ENTITY,

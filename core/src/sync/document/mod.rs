@@ -123,6 +123,26 @@ impl DocumentState {
         changed
     }
 
+    /// Whether a merged state can be told on.
+    ///
+    /// # Errors
+    /// If it is longer, or has seen more writers, than `limits` allow.
+    pub fn check_merged(&self, limits: &Limits) -> Result<(), Refusal> {
+        self.check_size(limits.merged_state_bytes)?;
+        // A writer takes two bytes at least: small states need no closer look.
+        let writers_max = limits.merged_writers;
+        let may_be_many = self.0.len() as u64 / 2 > u64::from(writers_max);
+        if may_be_many && self.seen().len() as u64 > u64::from(writers_max) {
+            return Err(Refusal::TooManyWriters(writers_max));
+        }
+        Ok(())
+    }
+
+    fn check_size(&self, bytes_max: u32) -> Result<(), Refusal> {
+        let bytes = self.0.len() as u64;
+        if bytes > u64::from(bytes_max) { Err(Refusal::StateTooLarge { bytes, bytes_max }) } else { Ok(()) }
+    }
+
     /// The greatest stamp of all writes that it has taken in. Two states of one version may still differ: their hash tells.
     #[must_use]
     pub fn version(&self) -> Stamp {
@@ -294,13 +314,14 @@ impl<'a> Parts<'a> {
 
     /// The state after a write, if it is within the limits.
     fn finish(mut self, writing: &Writing<'_>) -> Result<DocumentState, Refusal> {
-        let Limits { document_bytes, fields: fields_max, .. } = *writing.limits;
+        let Limits { document_bytes, fields: fields_max, state_bytes, .. } = *writing.limits;
         self.seen.add(writing.stamp);
         let fields = self.registers.len().saturating_sub(1) as u64;
         if fields > u64::from(fields_max) {
             return Err(Refusal::TooManyFields { fields, fields_max });
         }
         let state = self.state();
+        state.check_size(state_bytes)?;
         // Text is at most six times as long as what it says (escaped controls): small states need no closer look.
         if state.0.len() as u64 * 6 + 64 > u64::from(document_bytes) {
             let bytes = render::body(&self.registers, writing.id).as_str().len() as u64;

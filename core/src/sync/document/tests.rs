@@ -314,6 +314,27 @@ fn a_path_that_is_too_deep_is_refused_whatever_stands_there() {
     }
 }
 
+/// Within every limit of the text: thirty objects in each other with long names, and many fields in the innermost.
+#[test]
+fn a_state_that_is_much_longer_than_its_text_is_refused() {
+    let fields: Vec<String> = (0..2_000).map(|nth| format!(r#""{nth}":1"#)).collect();
+    let (open, close) = (format!(r#"{{"{}":"#, "n".repeat(250)).repeat(30), "}".repeat(30));
+    let text = format!("{open}{{{}}}{close}", fields.join(","));
+    assert!(text.len() < 30_000);
+    let (schema, limits) = (Schema::default(), Limits::default());
+    let stamp = Stamp { time: 1, node: NodeId(0) };
+    let writing = Writing { id: ID, schema: &schema, limits: &limits, stamp };
+    let put = |text: &str| DocumentState::put(None, &json(text), &writing);
+    let Err(Refusal::StateTooLarge { bytes, bytes_max }) = put(&text) else { panic!("it was taken") };
+    assert!(bytes > 2_000 * 30 * 250 && bytes_max == limits.state_bytes);
+    // A text that is as long as may be, with as many fields as may be.
+    let fields: Vec<String> =
+        (0..10_000).map(|nth| format!(r#""field-{nth:05}":"{}""#, "x".repeat(85))).collect();
+    let long = format!("{{{}}}", fields.join(","));
+    assert!(long.len() > 1_000_000);
+    assert!(put(&long).is_ok());
+}
+
 #[test]
 fn fields_written_together_hold_one_stamp() {
     let mut replica = Replica::new(1, &Schema::default());

@@ -104,7 +104,7 @@ impl Auto {
 
     fn read_estimate(turn: &Turn<'_>, body: &mut Reader<'_>) -> Result<Estimate, Refusal> {
         let mine = turn.set.len() as u64;
-        // More documents than there are names for them in memory: a lie, and no more than that.
+        // No index holds more.
         let theirs = body.varint()?.min(u64::from(u32::MAX));
         let mut bounds = Bounds::new(turn.set.order());
         let mut end = (Key::MIN, mine.max(theirs));

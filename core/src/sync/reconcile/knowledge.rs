@@ -10,7 +10,7 @@ use crate::contract::NodeId;
 use crate::sync::Stamp;
 
 /// Writers that a message may name.
-pub(super) const WRITERS_MAX: usize = 4_096;
+pub const WRITERS_MAX: usize = 4_096;
 /// Writes out of order that a message may list, over all writers.
 pub(super) const EXTRAS_MAX: usize = 256;
 

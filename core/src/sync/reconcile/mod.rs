@@ -37,7 +37,7 @@ mod wire;
 mod tests;
 
 pub use entry::{Aggregate, CollectionKey, Entry, Key, SessionKey};
-pub use knowledge::Knowledge;
+pub use knowledge::{Knowledge, WRITERS_MAX};
 pub use session::{Method, Options, Outcome, Refusal, Session};
 pub use set::{EntrySet, Order};
 pub use turn::{Counters, Step, Wanted};

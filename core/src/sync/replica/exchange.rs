@@ -122,14 +122,23 @@ impl Exchange {
         }
     }
 
-    /// The next document to be given.
+    /// The next document to be given: it stays the next until it is [taken](Self::take_next).
     pub(super) fn next(&mut self, store: &Store) -> Option<DocumentId> {
         if let Some(after) = self.give_all {
             let next = store.next_entry(self.collection.as_str(), after);
-            self.give_all = next.map(Some);
+            self.give_all = next.and(self.give_all);
             return next;
         }
-        self.give.pop_front()
+        self.give.front().copied()
+    }
+
+    /// Goes on behind the next document.
+    pub(super) fn take_next(&mut self, document: DocumentId) {
+        if self.give_all.is_some() {
+            self.give_all = Some(Some(document));
+        } else {
+            self.give.pop_front();
+        }
     }
 
     pub(super) fn is_over(&self) -> bool {

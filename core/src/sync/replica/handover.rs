@@ -39,6 +39,10 @@ impl Replica {
                 .store
                 .state(exchange.collection.as_str(), document)
                 .map_or(0, |state| state.as_bytes().len());
+            if !batch.is_empty() && bytes + size > BATCH_BYTES {
+                break;
+            }
+            exchange.take_next(document);
             bytes += size;
             batch.push(document);
         }

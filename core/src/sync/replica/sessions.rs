@@ -8,9 +8,9 @@ use super::exchange::{Begun, Exchange, Through};
 use super::messages::{Message, Notice, SessionId, Timer};
 use super::{Index, Peers, Replica, through};
 use crate::contract::{Context, Duration, NodeId};
-use crate::sync::reconcile::{self, Method, Outcome, Session};
+use crate::sync::reconcile::{self, Method, Outcome, Session, WRITERS_MAX};
 use crate::sync::store::Change;
-use crate::sync::{CollectionState, Name, Stamp};
+use crate::sync::{Name, Stamp};
 
 /// How often a message is sent before the session is given up.
 const ATTEMPTS: u8 = 3;
@@ -20,6 +20,11 @@ const FAR_EVERY: u64 = 5;
 
 /// Documents that a session may find to be given beyond twice as many as there are.
 const GIVE_SLACK: usize = 1_000;
+
+const KNOWS_TOO_MANY: &str = "knows of more writers than there can be";
+
+/// Bytes of collections told in one message, unless a single one is longer.
+const TOLD_BYTES: usize = 1 << 20;
 
 /// What the first message of a session says.
 pub(super) struct Opened<'a> {
@@ -51,9 +56,24 @@ impl Replica {
         self.open_next(cx);
     }
 
+    /// Whether one more session that `peer` opens is taken part in: one peer has at most half of all sessions.
+    fn has_room_for(&self, peer: NodeId) -> bool {
+        let all = self.config.parameters.sessions as usize;
+        let its = self.exchanges.iter().filter(|(id, exchange)| id.opener == peer && exchange.peer == peer);
+        self.has_room(|opener| opener != self.me) && its.count() < (all / 2).max(1)
+    }
+
+    /// Whether there may be one more session of those that these openers open: neither those opened here nor those that others
+    /// open take the last place from each other.
+    fn has_room(&self, is_one_of: impl Fn(NodeId) -> bool) -> bool {
+        let all = self.config.parameters.sessions as usize;
+        let same = self.exchanges.keys().filter(|id| is_one_of(id.opener)).count();
+        self.exchanges.len() < all && same < (all - 1).max(1)
+    }
+
     /// Opens as many sessions as there may be.
     fn open_next(&mut self, cx: &mut Context<'_, Self>) {
-        while self.exchanges.len() < self.config.parameters.sessions as usize {
+        while self.has_room(|opener| opener == self.me) {
             let Some((peer, collection)) = self.waiting.pop_front() else { return };
             let is_same = |exchange: &Exchange| exchange.peer == peer && exchange.collection == collection;
             if !self.exchanges.values().any(is_same) {
@@ -102,14 +122,21 @@ impl Replica {
 
     /// Tells a member that knows of other collections what there is here.
     pub(super) fn greet(&mut self, peer: NodeId, catalogue: u64, cx: &mut Context<'_, Self>) {
-        if catalogue != self.catalogue {
-            let all = self.store.collection_states();
-            let change = |(name, state): (&Name, &CollectionState)| Change::Collection {
-                name: name.clone(),
-                state: state.clone(),
-            };
-            cx.send(peer, Message::Push { changes: all.map(change).collect() });
+        if catalogue == self.catalogue {
+            return;
         }
+        let (mut changes, mut bytes) = (Vec::new(), 0);
+        for (name, state) in self.store.collection_states() {
+            // Writing to memory fails only if there is none.
+            let size = postcard::to_allocvec(&(name, state)).map_or(0, |bytes| bytes.len());
+            if !changes.is_empty() && bytes + size > TOLD_BYTES {
+                cx.send(peer, Message::Push { changes: std::mem::take(&mut changes) });
+                bytes = 0;
+            }
+            bytes += size;
+            changes.push(Change::Collection { name: name.clone(), state: state.clone() });
+        }
+        cx.send(peer, Message::Push { changes });
     }
 
     /// A fingerprint of all that is known of collections.
@@ -126,6 +153,10 @@ impl Replica {
         if id.opener != from {
             return;
         }
+        if knows.len() > WRITERS_MAX {
+            self.refuse(from, id, KNOWS_TOO_MANY, cx);
+            return;
+        }
         if let Some(exchange) = self.exchanges.get(&id) {
             // Asked again: the answer was lost.
             let body = exchange.session.last().to_vec();
@@ -140,8 +171,7 @@ impl Replica {
         let running = self.exchanges.iter().find(is_same).map(|(id, _)| *id);
         let is_mine = running.is_some_and(|running| running.opener == self.me && self.me < from);
         let index = self.indexes.get(&collection).filter(|index| index.epoch == epoch);
-        let is_crowded =
-            running.is_none() && self.exchanges.len() >= self.config.parameters.sessions as usize;
+        let is_crowded = running.is_none() && !self.has_room_for(from);
         let (Some(index), false, false) = (index, is_mine, is_crowded) else {
             self.decline(from, id, cx);
             return;
@@ -185,6 +215,10 @@ impl Replica {
             self.drop_exchange(id, cx);
             return;
         };
+        if knows.len() > WRITERS_MAX {
+            self.refuse(from, id, KNOWS_TOO_MANY, cx);
+            return;
+        }
         if !knows.is_empty() {
             exchange.knows = knows;
         }
@@ -305,7 +339,8 @@ impl Replica {
 
     /// All that the peer had is here: so is what it knew to have. Nobody knows more of this replica's writes than itself, and
     /// nobody knows the future. A peer that lies makes later sessions dearer; of what is gone for good only the writer itself is
-    /// believed, where it is proved that nothing is missing.
+    /// believed, where it is proved that nothing is missing. Writers that are no members and of whom nothing is here are not
+    /// learnt of: a liar could invent four thousand million.
     fn learn_durably(&mut self, exchange: &Exchange, cx: &mut Context<'_, Self>) {
         let latest = self.store.latest_allowed(cx.wall);
         let Some(index) = self.indexes.get_mut(&exchange.collection) else { return };
@@ -313,14 +348,25 @@ impl Replica {
         if exchange.is_proof() {
             index.hear(exchange.peer, 0);
         }
+        let is_known = |node: NodeId| {
+            self.others.binary_search(&node).is_ok()
+                || before.0.binary_search_by_key(&node, |&(known, _)| known).is_ok()
+        };
+        // Of members there is always room.
+        let mut room = WRITERS_MAX.saturating_sub(before.0.len() + self.others.len());
         for &(node, time) in &exchange.knows {
-            // Of a writer that nobody knows there is nothing to learn: a liar could name four thousand million.
-            let is_writer = self.others.contains(&node) || index.set.has_writes_of(node);
-            if is_writer && node != self.me && time <= latest {
-                index.set.learn(node, time);
-                if node == exchange.peer && exchange.is_proof() {
-                    index.hear(node, time);
+            if node == self.me || time > latest {
+                continue;
+            }
+            if !is_known(node) {
+                if room == 0 || !index.set.has_writes_of(node) {
+                    continue;
                 }
+                room -= 1;
+            }
+            index.set.learn(node, time);
+            if node == exchange.peer && exchange.is_proof() {
+                index.hear(node, time);
             }
         }
         if before != (through(&index.set), index.heard.clone()) {

@@ -75,13 +75,18 @@ impl Store {
     /// Takes in what another replica told. The record to log, or `None` if nothing changed.
     ///
     /// # Errors
-    /// If its clock is too far ahead, or it is a document of a collection that is not known yet in this epoch: then the
-    /// collection's state must come first.
+    /// If its clock is too far ahead, or what came of it would be beyond a limit for what is merged; or it is a document of a
+    /// collection that is not known yet in this epoch: then the collection's state must come first.
     pub fn apply(&mut self, change: &Change, wall: Time) -> Result<Option<Record>, Refusal> {
         let mut clock = self.clock;
         clock.see(change.version(), wall, self.limits.clock_ahead_ms)?;
         let taken = match change {
             Change::Collection { name, state } => {
+                let collections_max = self.limits.merged_collections;
+                if !self.collections.contains_key(name) && self.collections.len() >= collections_max as usize
+                {
+                    return Err(Refusal::TooManyCollections(collections_max));
+                }
                 let mut joined =
                     self.collections.get(name).map(|shelved| shelved.state.clone()).unwrap_or_default();
                 // A view that says nothing is no collection.
@@ -101,6 +106,9 @@ impl Store {
                         joined.join(state).then_some(joined)
                     }
                 };
+                if let Some(joined) = &joined {
+                    joined.check_merged(&self.limits)?;
+                }
                 joined.map(|state| Change::Document {
                     collection: collection.clone(),
                     epoch: *epoch,

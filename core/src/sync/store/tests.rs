@@ -49,6 +49,67 @@ fn tell(from: &Store, to: &mut Store) {
     }
 }
 
+/// A store that takes little from others.
+fn wary(node: u32) -> Store {
+    let limits =
+        Limits { merged_state_bytes: 1_000, merged_writers: 5, merged_collections: 3, ..Limits::default() };
+    let mut store = Store::new(NodeId(node), limits);
+    store.create_collection(&name(BOOKS), Schema::default(), wall(0)).unwrap();
+    store
+}
+
+#[test]
+fn a_merge_that_could_not_be_told_on_is_refused_on_both_sides() {
+    let (mut one, mut other) = (wary(0), wary(1));
+    let body = |field: char| json(&format!(r#"{{"{field}":"{}"}}"#, "x".repeat(350)));
+    one.put(BOOKS, id(1), &body('a'), None, wall(1)).unwrap();
+    tell(&one, &mut other);
+    let ones = one.update(BOOKS, id(1), &body('b'), None, wall(2)).unwrap().record;
+    let others = other.update(BOOKS, id(1), &body('c'), None, wall(2)).unwrap().record;
+    for (store, record) in [(&mut one, &others), (&mut other, &ones)] {
+        let before = store.clone();
+        let refused = store.apply(change(record), wall(2));
+        assert!(matches!(refused, Err(Refusal::StateTooLarge { bytes_max: 1_000, .. })), "{refused:?}");
+        assert_eq!(*store, before);
+    }
+    // Put anew, it is small again, and all agree.
+    let anew = one.put(BOOKS, id(1), &body('d'), None, wall(3)).unwrap().record;
+    other.apply(change(&anew), wall(3)).unwrap();
+    tell(&other, &mut one);
+    assert_eq!(one.state(BOOKS, id(1)), other.state(BOOKS, id(1)));
+}
+
+#[test]
+fn a_document_of_too_many_writers_is_refused() {
+    let mut store = wary(0);
+    let mut told = |writer: u32| {
+        let put = wary(writer).put(BOOKS, id(1), &json("{}"), None, wall(writer.into())).unwrap();
+        store.apply(change(&put.record), wall(0)).map(|record| record.is_some())
+    };
+    for writer in 1..=5 {
+        assert_eq!(told(writer), Ok(true));
+    }
+    assert_eq!(told(6), Err(Refusal::TooManyWriters(5)));
+    assert_eq!(told(5), Ok(false));
+}
+
+#[test]
+fn collections_that_others_tell_of_are_bounded() {
+    let mut store = wary(0);
+    let created = Some((Stamp { time: 1, node: NodeId(1) }, Schema::default()));
+    let state = CollectionState { epoch: Stamp::ZERO, created };
+    let tell = |store: &mut Store, nth: u32| {
+        let change = Change::Collection { name: name(&format!("c{nth}")), state: state.clone() };
+        store.apply(&change, wall(0)).map(|record| record.is_some())
+    };
+    for nth in 1..3 {
+        assert_eq!(tell(&mut store, nth), Ok(true));
+    }
+    assert_eq!(tell(&mut store, 3), Err(Refusal::TooManyCollections(3)));
+    assert_eq!(tell(&mut store, 2), Ok(false), "what is known is still heard of");
+    assert_eq!(store.collections().count(), 3);
+}
+
 #[test]
 fn a_document_is_added_read_updated_and_deleted() {
     let mut store = store(0);

@@ -4,6 +4,26 @@ use crate::bed::{Bed, SMALL, Told};
 
 /// What is refused, with the wrong part between `<<` and `>>`, and what the message says of it.
 const REFUSED: &[(&str, &[&str])] = &[
+    (
+        "protocol = \"documents\"\n[workload]\nkind = \"constant\"\nevery = \"1s\"\ncommand = { puts = 0.8, updates = <<0.3>>, deletes = 0.2 }",
+        &["`updates` is too much", "`puts` = 0.8, `updates` = 0.3, `deletes` = 0.2"],
+    ),
+    (
+        "protocol = \"documents\"\n[workload]\nkind = \"constant\"\nevery = \"1s\"\ncommand = { collection = <<\"no pe\">> }",
+        &["`collection` is no name of a collection", "letters, digits"],
+    ),
+    (
+        "protocol = \"documents\"\nparams = { collections = [\"books\", \"people\"] }\n[workload]\nkind = \"constant\"\nevery = \"1s\"\ncommand = { collection = <<\"boks\">> }",
+        &["unknown collection `boks`", "expected one of `books`, `people`", "did you mean `books`?"],
+    ),
+    (
+        "protocol = \"documents\"\n[params]\ncollections = <<[\"a\", \"a\"]>>",
+        &["`collections` holds `a` twice"],
+    ),
+    (
+        "protocol = \"documents\"\n[params]\ncollections = <<[\"a\", \".b\"]>>",
+        &["`collections` holds `.b`", "no dot at its start"],
+    ),
     ("<<protocl>> = \"raft\"", &["unknown key `protocl`", "did you mean `protocol`?"]),
     ("protocol = <<\"rafft\">>", &["unknown protocol `rafft`", "did you mean `raft`?"]),
     ("protocol = <<5>>", &["wrong type: found integer 5", "expected a text"]),

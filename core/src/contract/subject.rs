@@ -1,7 +1,7 @@
 //! What makes a protocol a subject of experiments: one registration for every driver.
 
 use super::{Blob, BlobId, Dice, Duration, Probe, Protocol};
-use crate::settings::Setting;
+use crate::settings::{Problem, Setting};
 
 /// A protocol that can be named in a scenario file: with parameters, commands, metrics and checks.
 pub trait Subject: Protocol {
@@ -60,6 +60,13 @@ pub trait Subject: Protocol {
     /// What a client asks next. With none, it has no more to ask.
     fn command(load: &Self::Load, turn: Turn, dice: &mut Dice<'_>) -> Option<Self::Command> {
         let _ = (load, turn, dice);
+        None
+    }
+
+    /// What of these commands does not go with the parameters: the key of the commands to blame, and what is wrong with it,
+    /// wherever that was written.
+    fn mismatch(settings: &Self::Settings, load: &Self::Load) -> Option<(&'static str, Problem)> {
+        let _ = (settings, load);
         None
     }
 

@@ -222,6 +222,13 @@ impl<P: Subject> Entry for Registered<P> {
             Some(node) => P::Load::read(node, &mut problems),
         };
         if let (Some(settings), Some(load), true) = (settings, load, problems.is_empty()) {
+            if let Some(workload) = &scenario.workload
+                && let Some((key, problem)) = P::mismatch(&settings, &load)
+            {
+                let command = workload.command.as_ref();
+                let written = command.and_then(|command| command.table()?.find(key)).or(command);
+                return Err(Problem { span: written.unwrap_or(params).span, ..problem }.into());
+            }
             match P::config(&settings, scenario.cluster.nodes) {
                 Err(message) => problems.push(Problem::new(params.span, message)),
                 Ok(config) => {

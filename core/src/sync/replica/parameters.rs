@@ -1,7 +1,10 @@
 //! What a scenario may choose.
 
+use std::collections::BTreeSet;
+
 use crate::contract::Duration;
 use crate::settings::Probability;
+use crate::sync::Name;
 use crate::sync::reconcile::{Method, Order};
 use crate::{choice, settings};
 
@@ -94,6 +97,7 @@ settings! {
         /// draws it.
         pub secret: String = String::from("seedbed"), in 1..=256;
     }
+    verify = Parameters::consistent;
 }
 
 choice! {
@@ -132,6 +136,55 @@ settings! {
         pub updates: Probability = Probability::of(0.4);
         /// The share of deletions.
         pub deletes: Probability = Probability::NEVER;
+    }
+    verify = Load::consistent;
+}
+
+impl Parameters {
+    /// Whether each collection can be there, and what is to be in the first.
+    pub(super) fn consistent(&self) -> Result<(), (&'static str, String)> {
+        let wrong = |message| Err(("collections", message));
+        let mut known = BTreeSet::new();
+        for name in &self.collections {
+            if let Err(refusal) = name.parse::<Name>() {
+                return wrong(format!("holds `{name}`: {refusal}"));
+            }
+            if !known.insert(name) {
+                return wrong(format!("holds `{name}` twice"));
+            }
+        }
+        match self.collections.is_empty() && (self.preload > 0 || self.differ > 0) {
+            true => wrong("is empty: `preload` and `differ` need a collection".into()),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Load {
+    fn consistent(&self) -> Result<(), (&'static str, String)> {
+        /// More than what adding up shares such as 0.1 may come to.
+        const SLACK: f64 = 1e-9;
+        if let Err(refusal) = self.collection.parse::<Name>() {
+            return Err(("collection", format!("is no name of a collection: {refusal}")));
+        }
+        let mut sum = self.puts.value();
+        for (key, share) in [("updates", self.updates), ("deletes", self.deletes)] {
+            sum += share.value();
+            if sum > 1.0 + SLACK {
+                let Self { puts, updates, deletes, .. } = self;
+                let shares = format!(
+                    "`puts` = {}, `updates` = {}, `deletes` = {}",
+                    puts.value(),
+                    updates.value(),
+                    deletes.value()
+                );
+                return Err((
+                    key,
+                    format!("is too much: the shares of all commands come to more than 1: {shares}"),
+                ));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use super::messages::{Command, Reply};
 use super::parameters::{Ask, Load};
 use super::{Config, Parameters, Replica, ReplicaProbe};
 use crate::contract::{Answer, Check, Dice, Json, Metric, Subject, Turn};
-use crate::settings::Probability;
+use crate::settings::{Probability, Problem, Span};
 use crate::sync::store::Query;
 use crate::sync::{DocumentId, Name};
 
@@ -21,12 +21,7 @@ impl Subject for Replica {
     const SECRET: Option<&'static str> = Some("secret");
 
     fn config(parameters: &Parameters, nodes: u32) -> Result<Config, String> {
-        for name in &parameters.collections {
-            name.parse::<Name>().map_err(|refusal| format!("`collections`: `{name}`: {refusal}"))?;
-        }
-        if parameters.collections.is_empty() && (parameters.preload > 0 || parameters.differ > 0) {
-            return Err("`preload` and `differ` need a collection in `collections`".into());
-        }
+        parameters.consistent().map_err(|(key, message)| format!("`{key}` {message}"))?;
         let each = parameters.differ / u64::from(nodes.max(1));
         if parameters.forged && (each < ENOUGH || each * u64::from(nodes) != parameters.differ) {
             return Err(format!(
@@ -170,6 +165,13 @@ impl Subject for Replica {
                 Command::ReadCollection { collection, query: Query { limit: PAGE, ..Query::default() } }
             }
         })
+    }
+
+    fn mismatch(parameters: &Parameters, load: &Load) -> Option<(&'static str, Problem)> {
+        let known = parameters.collections.iter().map(String::as_str);
+        let is_known = parameters.collections.contains(&load.collection);
+        let problem = || Problem::unknown(Span::default(), "collection", &load.collection, known);
+        (!is_known).then(|| ("collection", problem()))
     }
 
     fn answer(reply: &Reply) -> Answer {

@@ -35,6 +35,8 @@ pub struct Limits {
     pub filters: u32,
     /// Documents of a page, and items of a change feed told at once: more are asked for page by page.
     pub page: u32,
+    /// Deletions of a collection that the change feed still tells of when their tombstones have gone.
+    pub deletions: u32,
     /// How far another replica's clock may be ahead of ours, in milliseconds.
     pub clock_ahead_ms: u64,
 }
@@ -53,6 +55,7 @@ impl Default for Limits {
             merged_collections: 4_000,
             filters: 32,
             page: 1_000,
+            deletions: 10_000,
             clock_ahead_ms: 60_000,
         }
     }

@@ -35,7 +35,11 @@ pub enum Refusal {
     #[error("`_id` names another document: it cannot be changed")]
     OtherId,
     /// A name has characters that names have not, or is too long.
-    #[error("a name may have 1 to {bytes_max} bytes{}", if *.is_field { " and no NUL" } else { " of letters, digits, `-`, `_` and `.`" })]
+    #[error(
+        "a name may have {} {bytes_max} bytes{}",
+        if *.is_field { "at most" } else { "1 to" },
+        if *.is_field { ", and no NUL" } else { " of letters, digits, `-`, `_` and `.`, and no dot at its start" }
+    )]
     BadName {
         /// Bytes allowed.
         bytes_max: u32,
@@ -88,8 +92,12 @@ pub enum Refusal {
     /// A page or feed token is not one of ours, or not one for this query.
     #[error("the token does not fit this query")]
     BadToken,
-    /// The collection, or the feed of this replica, is another one than when the token was made: start anew.
-    #[error("the token is out of date: start anew")]
+    /// The collection, the replica or its disk is another one than when the token was made, or the token is so old that
+    /// deletions since then are forgotten.
+    #[error(
+        "what has changed since this token is not known here any more: read the collection anew, without a token, and keep \
+         only what it tells"
+    )]
     StaleToken,
     /// A query asks for too much.
     #[error("a query has at most {filters_max} filters")]

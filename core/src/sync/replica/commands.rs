@@ -1,11 +1,13 @@
 //! What clients ask.
 
+use std::collections::BTreeMap;
+
 use super::messages::{Command, Found, Reply, Version};
 use super::{Flaw, Replica};
-use crate::contract::{CommandId, Context};
+use crate::contract::{CommandId, Context, Json};
 use crate::sync::reconcile::Method;
 use crate::sync::store::{self, Change, Record, Written};
-use crate::sync::{DocumentId, Refusal};
+use crate::sync::{DocumentId, DocumentState, Name, Pointer, Refusal};
 
 impl Replica {
     pub(super) fn command(&mut self, id: CommandId, command: Command, cx: &mut Context<'_, Self>) {
@@ -61,20 +63,22 @@ impl Replica {
     fn read(&self, command: Command) -> Result<Reply, Refusal> {
         match command {
             Command::GetDocument { collection, id } => {
-                Ok(Reply::Document(found(&self.store.get(collection.as_str(), id)?)))
+                let found = self.store.get(collection.as_str(), id)?;
+                Ok(Reply::Document(self.found(&collection, &found)))
             }
             Command::ReadCollection { collection, query } => {
                 let page = self.store.find(collection.as_str(), &query)?;
-                let documents = page.documents.iter().map(found).collect();
+                let documents = page.documents.iter().map(|found| self.found(&collection, found)).collect();
                 Ok(Reply::Documents { documents, next: page.next, changes: page.changes })
             }
             Command::ReadChanges { collection, after, limit } => {
                 let feed = self.store.changes(collection.as_str(), after.as_deref(), limit)?;
                 let told = |change: &store::Happened| Found {
                     id: change.id,
-                    version: Version(change.state.hash()),
-                    stamp: change.state.version(),
-                    document: change.state.body(change.id),
+                    version: Version(change.hash),
+                    stamp: change.stamp,
+                    document: change.state.as_ref().and_then(|state| state.body(change.id)),
+                    siblings: self.siblings(&collection, change.state.as_ref()),
                 };
                 Ok(Reply::Changes { documents: feed.changes.iter().map(told).collect(), next: feed.next })
             }
@@ -88,7 +92,7 @@ impl Replica {
             _ => Version([0; 32]),
         };
         self.commit(written.record, cx);
-        Reply::Written { id: written.id, version, stamp: written.stamp }
+        Reply::Written { id: written.id, version, stamp: written.stamp, is_new: written.is_new }
     }
 
     fn deleted(&mut self, deleted: Vec<Written>, cx: &mut Context<'_, Self>) -> Reply {
@@ -115,15 +119,22 @@ impl Replica {
         self.push(vec![change], None, cx);
         self.compact(cx);
     }
-}
 
-/// A document that is there, as clients see it.
-fn found(found: &store::Found) -> Found {
-    let state = &found.state;
-    Found {
-        id: found.id,
-        version: Version(state.hash()),
-        stamp: state.version(),
-        document: Some(found.body()),
+    /// A document that is there, as clients see it.
+    fn found(&self, collection: &Name, found: &store::Found) -> Found {
+        let state = &found.state;
+        Found {
+            id: found.id,
+            version: Version(state.hash()),
+            stamp: state.version(),
+            document: Some(found.body()),
+            siblings: self.siblings(collection, Some(state)),
+        }
+    }
+
+    /// Fields with several values: looked for only where there may be any.
+    fn siblings(&self, collection: &Name, state: Option<&DocumentState>) -> BTreeMap<Pointer, Vec<Json>> {
+        let state = state.filter(|_| self.store.keeps_siblings(collection.as_str()));
+        state.map(DocumentState::siblings).unwrap_or_default().into_iter().collect()
     }
 }

@@ -169,13 +169,19 @@ impl Replica {
     /// Forgets a collection's documents and takes others in their place.
     pub(super) fn replace(&mut self, collection: &Name, documents: Vec<(DocumentId, DocumentState)>) {
         let is_other = |record: &store::Record| {
-            !matches!(record, store::Record::Changed { change: Change::Document { collection: name, .. }, .. }
-                if name == collection)
+            !matches!(record,
+                store::Record::Changed { change: Change::Document { collection: name, .. }, .. }
+                | store::Record::Deleted { collection: name, .. } if name == collection)
         };
         let epoch = self.indexes.get(collection).map_or(Stamp::ZERO, |index| index.epoch);
-        let arrivals = self.store.arrivals() + 1..;
+        // That much is gone is a change, too: the feed cannot tell of it, and takes no token from before.
+        let (clock, since) = (self.store.clock(), self.store.arrivals() + 1);
+        let arrivals = since + 1..;
         let mut store = self.store.emptied();
         self.store.snapshot().filter(is_other).for_each(|record| store.restore(&record));
+        store.restore(&store::Record::Horizon { clock, arrivals: since });
+        let deletions = Vec::new();
+        store.restore(&store::Record::Deleted { collection: collection.clone(), epoch, since, deletions });
         for (arrival, (id, state)) in arrivals.zip(documents) {
             let change = Change::Document { collection: collection.clone(), epoch, id, state };
             store.restore(&store::Record::Changed { arrival, change });

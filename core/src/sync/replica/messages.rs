@@ -1,5 +1,6 @@
 //! What replicas, clients and disks say to each other.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::contract::{Json, Lane, NodeId, Wire};
 use crate::sync::reconcile::{Counters, Outcome};
 use crate::sync::store::{self, Change, Query};
-use crate::sync::{DocumentId, DocumentState, Name, Refusal, Schema, Stamp};
+use crate::sync::{DocumentId, DocumentState, Name, Pointer, Refusal, Schema, Stamp};
 
 /// Which session of whom: numbered by the one that opened it.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -254,6 +255,8 @@ pub struct Found {
     pub stamp: Stamp,
     /// Its content with its `_id`; none if it was deleted.
     pub document: Option<Json>,
+    /// Fields that were written concurrently and keep several values, the one in the document first.
+    pub siblings: BTreeMap<Pointer, Vec<Json>>,
 }
 
 /// What a replica answers.
@@ -271,6 +274,8 @@ pub enum Reply {
         version: Version,
         /// The stamp of the write.
         stamp: Stamp,
+        /// Whether there was no document of this name.
+        is_new: bool,
     },
     /// Documents are deleted.
     Deleted {

@@ -208,6 +208,11 @@ impl Replica {
             heard.into_iter().for_each(|(node, time)| index.hear(node, time));
             self.claim(&collection, self.store.clock().time);
         }
+        if self.store.incarnation() == 0 {
+            let incarnation = 1 + cx.dice.below(u64::from(u32::MAX)) as u32;
+            let record = self.store.begin(incarnation);
+            self.persist(record, cx);
+        }
         self.furnish(cx);
         let every = self.config.parameters.every;
         cx.set_within(Timer::Round, Duration::ZERO..every);
@@ -353,7 +358,7 @@ impl Replica {
                     gone.iter().for_each(|stamp| set.truncate(stamp.node, stamp.time));
                 }
             }
-            store::Record::Horizon { .. } => {}
+            store::Record::Horizon { .. } | store::Record::Deleted { .. } | store::Record::Began { .. } => {}
         }
     }
 

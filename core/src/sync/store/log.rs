@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::deletions::Deletion;
 use super::shelf::Shelf;
 use super::{Shelved, Store};
 use crate::contract::{NodeId, Time};
@@ -68,6 +69,22 @@ pub enum Record {
         epoch: Stamp,
         /// Their names.
         ids: Vec<DocumentId>,
+    },
+    /// What a snapshot holds of deletions whose tombstones were taken out.
+    Deleted {
+        /// Their collection's name.
+        collection: Name,
+        /// Their collection's epoch.
+        epoch: Stamp,
+        /// From which of this store's changes on they are all here.
+        since: u64,
+        /// Which of this store's changes each was.
+        deletions: Vec<(u64, Deletion)>,
+    },
+    /// An empty store began.
+    Began {
+        /// What tells it from others of the same replica.
+        incarnation: u32,
     },
 }
 
@@ -143,9 +160,7 @@ impl Store {
                     Shelved { state: state.clone(), arrival, shelf: std::mem::take(&mut shelved.shelf) };
             }
             Change::Document { collection, epoch, id, state } => {
-                if let Some(shelved) =
-                    self.collections.get_mut(collection).filter(|shelved| shelved.state.epoch == *epoch)
-                {
+                if let Some(shelved) = self.shelved_in(collection, *epoch) {
                     shelved.shelf.put(*id, state.clone(), arrival);
                 }
             }
@@ -157,22 +172,25 @@ impl Store {
         let horizon = Record::Horizon { clock: self.clock.latest(self.node), arrivals: self.arrivals };
         let collections = self.collections.iter().flat_map(|(name, shelved)| {
             let Shelved { state, arrival, shelf } = shelved;
+            let epoch = state.epoch;
             let head = Record::Changed {
                 arrival: *arrival,
                 change: Change::Collection { name: name.clone(), state: state.clone() },
             };
             let documents = shelf.arrived_after(0).map(move |(id, entry)| Record::Changed {
                 arrival: entry.arrival,
-                change: Change::Document {
-                    collection: name.clone(),
-                    epoch: state.epoch,
-                    id,
-                    state: entry.state.clone(),
-                },
+                change: Change::Document { collection: name.clone(), epoch, id, state: entry.state.clone() },
             });
-            std::iter::once(head).chain(documents)
+            let since = shelf.deletions().since();
+            let deletions: Vec<_> =
+                shelf.deletions().after(0).map(|(arrival, deletion)| (arrival, *deletion)).collect();
+            let is_any = since > 0 || !deletions.is_empty();
+            let deleted =
+                is_any.then(|| Record::Deleted { collection: name.clone(), epoch, since, deletions });
+            std::iter::once(head).chain(documents).chain(deleted)
         });
-        std::iter::once(horizon).chain(collections)
+        let began = (self.incarnation != 0).then_some(Record::Began { incarnation: self.incarnation });
+        began.into_iter().chain([horizon]).chain(collections)
     }
 
     /// Lives a record of an earlier life again. Records must come in the order in which they were made.
@@ -191,27 +209,45 @@ impl Store {
                 }
             }
             Record::Collected { collection, epoch, ids } => {
-                let shelved =
-                    self.collections.get_mut(collection).filter(|shelved| shelved.state.epoch == *epoch);
-                if let Some(shelved) = shelved {
+                let most = self.limits.deletions;
+                if let Some(shelved) = self.shelved_in(collection, *epoch) {
                     ids.iter().for_each(|id| {
-                        shelved.shelf.collect(*id);
+                        shelved.shelf.collect(*id, most);
                     });
                 }
             }
+            Record::Deleted { collection, epoch, since, deletions } => {
+                if let Some(shelved) = self.shelved_in(collection, *epoch) {
+                    shelved.shelf.deletions_mut().resume(*since, deletions);
+                }
+            }
+            Record::Began { incarnation } => self.incarnation = *incarnation,
         }
+    }
+
+    /// A collection, if this is its life.
+    fn shelved_in(&mut self, collection: &Name, epoch: Stamp) -> Option<&mut Shelved> {
+        self.collections.get_mut(collection).filter(|shelved| shelved.state.epoch == epoch)
+    }
+
+    /// Names this store, which must be empty but for what every store of its replica has: tokens of another one are none of its
+    /// own. The record to log.
+    pub fn begin(&mut self, incarnation: u32) -> Record {
+        self.incarnation = incarnation;
+        Record::Began { incarnation }
     }
 
     /// Takes tombstones out for good, those of `ids` that are tombstones. The record to log, or `None` if there are none.
     ///
-    /// Nothing here remembers them: a state from a replica that has not seen the deletion brings the document back. When it is
-    /// safe is the replica's to know.
+    /// The feed of changes tells of the latest of them, but nothing here holds against them: a state from a replica that has
+    /// not seen the deletion brings the document back. When it is safe is the replica's to know.
     ///
     /// # Errors
     /// If there is no such collection.
     pub fn collect(&mut self, name: &str, ids: &[DocumentId]) -> Result<Option<Record>, Refusal> {
+        let most = self.limits.deletions;
         let (name, shelved) = self.shelved_mut(name)?;
-        let ids: Vec<_> = ids.iter().copied().filter(|id| shelved.shelf.collect(*id)).collect();
+        let ids: Vec<_> = ids.iter().copied().filter(|id| shelved.shelf.collect(*id, most)).collect();
         let record = Record::Collected { collection: name, epoch: shelved.state.epoch, ids };
         Ok((!matches!(&record, Record::Collected { ids, .. } if ids.is_empty())).then_some(record))
     }

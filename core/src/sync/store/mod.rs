@@ -1,6 +1,7 @@
 //! Collections of documents as one value, with every index that their readers need. No I/O: whoever owns a store logs and
 //! sends the records that its mutations return.
 
+mod deletions;
 mod log;
 mod query;
 mod shelf;
@@ -12,13 +13,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::deletions::Deletion;
 pub use self::log::{Change, Record};
 pub use self::query::{Feed, Filter, Happened, Order, Page, Query, Test};
 use self::shelf::Shelf;
 use super::collection::{CollectionState, ID_FIELD, Name};
 use super::document::{DocumentState, Writing};
 use super::text::{members, string};
-use super::{Clock, DocumentId, Limits, Pointer, Refusal, Schema, Stamp, VersionVector};
+use super::{Clock, DocumentId, FieldKind, Limits, Pointer, Refusal, Schema, Stamp, VersionVector};
 use crate::contract::{Json, NodeId, Time};
 
 /// One replica's collections.
@@ -28,6 +30,8 @@ pub struct Store {
     limits: Limits,
     clock: Clock,
     has_own_clock: bool,
+    /// What tells this store from one that its replica had before it lost its disk; 0 if it has no name yet.
+    incarnation: u32,
     /// Changes taken in so far.
     arrivals: u64,
     collections: BTreeMap<Name, Shelved>,
@@ -48,6 +52,8 @@ pub struct Written {
     pub id: DocumentId,
     /// The stamp of the write.
     pub stamp: Stamp,
+    /// Whether the document is there now and was not before.
+    pub is_new: bool,
     /// What to log, and to send.
     pub record: Record,
 }
@@ -111,7 +117,7 @@ impl Store {
     #[must_use]
     pub fn new(node: NodeId, limits: Limits) -> Self {
         let (clock, collections) = Default::default();
-        Self { node, limits, clock, has_own_clock: false, arrivals: 0, collections }
+        Self { node, limits, clock, has_own_clock: false, incarnation: 0, arrivals: 0, collections }
     }
 
     /// The flaw of stores that stamp writes by their own clock alone: a write may be older than what its writer has read, and
@@ -125,7 +131,14 @@ impl Store {
     /// An empty store of the same replica.
     #[must_use]
     pub fn emptied(&self) -> Self {
-        Self { has_own_clock: self.has_own_clock, ..Self::new(self.node, self.limits) }
+        let (has_own_clock, incarnation) = (self.has_own_clock, self.incarnation);
+        Self { has_own_clock, incarnation, ..Self::new(self.node, self.limits) }
+    }
+
+    /// What tells this store from one that its replica had before it lost its disk; 0 if it has not begun.
+    #[must_use]
+    pub const fn incarnation(&self) -> u32 {
+        self.incarnation
     }
 
     /// The latest time of a stamp that is not refused for being too far ahead.
@@ -181,6 +194,13 @@ impl Store {
             let (_, schema) = shelved.state.created.as_ref()?;
             Some((name, schema))
         })
+    }
+
+    /// Whether fields of a collection may keep several values that were written concurrently.
+    #[must_use]
+    pub fn keeps_siblings(&self, name: &str) -> bool {
+        let created = self.collections.get(name).and_then(|shelved| shelved.state.created.as_ref());
+        created.is_some_and(|(_, schema)| schema.fields().any(|(_, kind)| kind == FieldKind::MultiValue))
     }
 
     /// All that is known of collections, the deleted ones, too: what replicas tell each other before documents.
@@ -269,14 +289,17 @@ impl Store {
     /// Deletes every document that equals `body`; the name counts only if `body` has an `_id`. It looks at all documents.
     ///
     /// # Errors
-    /// If there is no such collection.
+    /// If there is no such collection, or `body` is no object.
     pub fn delete_matching(&mut self, name: &str, body: &Json, wall: Time) -> Result<Vec<Written>, Refusal> {
         let (_, shelf) = self.shelf(name)?;
+        if !body.as_str().starts_with('{') {
+            return Err(Refusal::NotAnObject);
+        }
         let is_wanted = |id: DocumentId, state: &DocumentState| {
             let Some(found) = state.body(id) else { return false };
             let names_itself = members(body.as_str()).any(|(name, _)| name == ID_FIELD);
             let found = members(found.as_str()).filter(|(name, _)| names_itself || name != ID_FIELD);
-            body.as_str().starts_with('{') && found.eq(members(body.as_str()))
+            found.eq(members(body.as_str()))
         };
         let ids: Vec<_> = shelf
             .by_id(None, false)
@@ -387,10 +410,12 @@ impl Store {
         let mut clock = self.clock;
         let stamp = clock.tick(wall, self.node);
         let writing = Writing { id, schema, limits: &self.limits, stamp };
-        let state = change(shelved.shelf.get(id).map(|entry| &entry.state), &writing)?;
+        let old = shelved.shelf.get(id).map(|entry| &entry.state);
+        let state = change(old, &writing)?;
+        let is_new = state.is_alive() && old.is_none_or(|old| !old.is_alive());
         let change = Change::Document { collection: name.clone(), epoch: shelved.state.epoch, id, state };
         self.clock = clock;
-        Ok(Written { id, stamp, record: self.take(change) })
+        Ok(Written { id, stamp, is_new, record: self.take(change) })
     }
 
     fn shelf(&self, name: &str) -> Result<(&CollectionState, &Shelf), Refusal> {

@@ -6,6 +6,7 @@ use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
+use super::deletions::Deletion;
 use super::shelf::{Entry, Shelf};
 use super::{Found, Store, token};
 use crate::contract::{Json, NodeId};
@@ -70,7 +71,8 @@ pub struct Page {
     /// The token of the next page, if there is more.
     ///
     /// By name, every document that is there all the time is on exactly one page. By another order, documents that changed
-    /// since the first page are left out, lest they be on two: the feed from [`changes`](Self::changes) on tells of them.
+    /// since the first page are left out, lest they be on two: the feed from [`changes`](Self::changes) on tells of them, or
+    /// refuses the token if it no longer knows all that was deleted.
     pub next: Option<String>,
     /// The place in the feed of changes at which the first page was read.
     pub changes: String,
@@ -90,8 +92,12 @@ pub struct Feed {
 pub struct Happened {
     /// The document's name.
     pub id: DocumentId,
-    /// Its state; a tombstone has no body.
-    pub state: DocumentState,
+    /// The hash of its state.
+    pub hash: [u8; 32],
+    /// Its latest write.
+    pub stamp: Stamp,
+    /// Its state; none if it was deleted.
+    pub state: Option<DocumentState>,
     /// Where to go on behind it.
     pub token: String,
 }
@@ -118,6 +124,7 @@ struct Position {
 #[derive(Clone, Copy, Deserialize, Serialize)]
 struct Snapshot {
     replica: NodeId,
+    incarnation: u32,
     arrival: u64,
     stamp: Stamp,
 }
@@ -126,8 +133,19 @@ struct Snapshot {
 #[derive(Deserialize, Serialize)]
 struct Place {
     replica: NodeId,
+    incarnation: u32,
     epoch: Stamp,
+    /// Up to which change the reader has been told.
     arrival: u64,
+    /// At which change it began, with nothing: what was deleted before it has never had.
+    began: u64,
+}
+
+impl Place {
+    /// The first change whose deletions the reader must not miss is the one behind this.
+    fn had(&self) -> u64 {
+        self.arrival.max(self.began)
+    }
 }
 
 /// Bytes of the states of a page, or of changes told at once: one that is larger comes alone.
@@ -152,8 +170,9 @@ impl Store {
         {
             return Err(Refusal::BadToken);
         }
-        let now =
-            Snapshot { replica: self.node, arrival: self.arrivals, stamp: self.clock.latest(self.node) };
+        let (replica, incarnation) = (self.node, self.incarnation);
+        let stamp = self.clock.latest(self.node);
+        let now = Snapshot { replica, incarnation, arrival: self.arrivals, stamp };
         let snapshot = position.as_ref().map_or(now, |position| position.snapshot);
         let asked =
             if query.limit == 0 { self.limits.page } else { query.limit.min(self.limits.page) } as usize;
@@ -175,43 +194,77 @@ impl Store {
             .map(|(key, id, _)| token::seal(&Position { query: hash, snapshot, key: key.clone(), id: *id }));
         let documents =
             hits.into_iter().map(|(_, id, entry)| Found { id, state: entry.state.clone() }).collect();
-        let place = Place { replica: snapshot.replica, epoch: state.epoch, arrival: snapshot.arrival };
+        let Snapshot { replica, incarnation, arrival, .. } = snapshot;
+        let place = Place { replica, incarnation, epoch: state.epoch, arrival, began: arrival };
         Ok(Page { documents, next, changes: token::seal(&place) })
     }
 
     /// Whether a document has not changed since the first page.
     fn is_before(&self, snapshot: Snapshot, entry: &Entry) -> bool {
-        if snapshot.replica == self.node {
+        if (snapshot.replica, snapshot.incarnation) == (self.node, self.incarnation) {
             entry.arrival <= snapshot.arrival
         } else {
             entry.state.version() <= snapshot.stamp
         }
     }
 
-    /// What has changed since `after` was given, or ever.
+    /// What has changed since `after` was given, or ever. Deletions are told to whoever may have had the document.
     ///
     /// # Errors
-    /// If there is no such collection, the token is none of a feed, or is one of another replica or of the collection before
-    /// it was deleted.
+    /// If there is no such collection, the token is none of a feed, is one of another replica or of what this one had before it
+    /// lost its disk, is of the collection before it was deleted, or is so old that deletions since then are forgotten.
     pub fn changes(&self, name: &str, after: Option<&str>, limit: u32) -> Result<Feed, Refusal> {
         let (collection, shelf) = self.shelf(name)?;
-        let start = Place { replica: self.node, epoch: collection.epoch, arrival: 0 };
+        let (replica, incarnation, epoch) = (self.node, self.incarnation, collection.epoch);
+        let start = Place { replica, incarnation, epoch, arrival: 0, began: self.arrivals };
         let place: Place = after.map_or(Ok(start), token::open)?;
-        if place.replica != self.node || place.epoch != collection.epoch || place.arrival > self.arrivals {
+        let is_ours = (place.replica, place.incarnation, place.epoch) == (replica, incarnation, epoch);
+        let is_known = (shelf.deletions().since()..=self.arrivals).contains(&place.had());
+        if !is_ours || !is_known {
             return Err(Refusal::StaleToken);
         }
         let asked = if limit == 0 { self.limits.page } else { limit.min(self.limits.page) } as usize;
-        let at = |arrival| token::seal(&Place { arrival, ..place });
-        let sizes =
-            shelf.arrived_after(place.arrival).take(asked).map(|(_, entry)| entry.state.as_bytes().len());
-        let fitting = fitting(sizes);
-        let changes: Vec<Happened> = shelf
-            .arrived_after(place.arrival)
-            .take(fitting)
-            .map(|(id, entry)| Happened { id, state: entry.state.clone(), token: at(entry.arrival) })
-            .collect();
-        let next = changes.last().map_or_else(|| at(place.arrival), |last| last.token.clone());
+        let token = |arrival| token::seal(&Place { arrival, ..place });
+        let here = shelf.arrived_after(place.arrival).take(asked);
+        let here = here.map(|(id, entry)| (entry.arrival, Latest::Here(id, entry)));
+        let gone = shelf.deletions().after(place.had()).take(asked);
+        let gone = gone.map(|(arrival, deletion)| (arrival, Latest::Gone(deletion)));
+        let mut found: Vec<(u64, Latest<'_>)> = here.chain(gone).collect();
+        found.sort_unstable_by_key(|(arrival, _)| *arrival);
+        found.truncate(asked);
+        let fitting = fitting(found.iter().map(|(_, latest)| latest.size()));
+        let fitted = found.into_iter().take(fitting);
+        let changes: Vec<Happened> =
+            fitted.map(|(arrival, latest)| latest.happened(token(arrival))).collect();
+        let next = changes.last().map_or_else(|| token(place.arrival), |last| last.token.clone());
         Ok(Feed { changes, next })
+    }
+}
+
+/// What the feed tells of.
+enum Latest<'s> {
+    /// A document or tombstone.
+    Here(DocumentId, &'s Entry),
+    /// A tombstone that went.
+    Gone(&'s Deletion),
+}
+
+impl Latest<'_> {
+    fn size(&self) -> usize {
+        match self {
+            Self::Here(_, entry) => entry.state.as_bytes().len(),
+            Self::Gone(_) => size_of::<Deletion>(),
+        }
+    }
+
+    fn happened(&self, token: String) -> Happened {
+        match *self {
+            Self::Here(id, Entry { state, .. }) => {
+                let (hash, stamp) = (state.hash(), state.version());
+                Happened { id, hash, stamp, state: state.is_alive().then(|| state.clone()), token }
+            }
+            Self::Gone(&Deletion { id, stamp, hash }) => Happened { id, hash, stamp, state: None, token },
+        }
     }
 }
 

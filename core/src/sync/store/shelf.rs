@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
+use super::deletions::Deletions;
 use crate::contract::NodeId;
 use crate::sync::{DocumentId, DocumentState, Stamp, VersionVector};
 
@@ -21,6 +22,8 @@ pub(super) struct Shelf {
     /// Per writer, its latest write in each document.
     written: BTreeMap<NodeId, BTreeSet<(u64, DocumentId)>>,
     tombstones: BTreeSet<(Stamp, DocumentId)>,
+    /// What is left of tombstones that went.
+    deletions: Deletions,
 }
 
 impl Shelf {
@@ -31,6 +34,14 @@ impl Shelf {
     /// Documents and tombstones.
     pub(super) fn len(&self) -> usize {
         self.documents.len()
+    }
+
+    pub(super) const fn deletions(&self) -> &Deletions {
+        &self.deletions
+    }
+
+    pub(super) fn deletions_mut(&mut self) -> &mut Deletions {
+        &mut self.deletions
     }
 
     pub(super) fn tombstones(&self) -> &BTreeSet<(Stamp, DocumentId)> {
@@ -51,7 +62,10 @@ impl Shelf {
                 }
                 self.note_writes(seen.iter().filter(|stamp| old_seen.time(stamp.node) != stamp.time), id);
             }
-            None => self.note_writes(seen.iter(), id),
+            None => {
+                self.deletions.take_back(id);
+                self.note_writes(seen.iter(), id);
+            }
         }
         self.arrivals.insert(arrival, id);
         if is_dead {
@@ -59,8 +73,8 @@ impl Shelf {
         }
     }
 
-    /// Takes a tombstone out for good. Whether there was one.
-    pub(super) fn collect(&mut self, id: DocumentId) -> bool {
+    /// Takes a tombstone out for good; the feed goes on to tell of at most so many. Whether there was one.
+    pub(super) fn collect(&mut self, id: DocumentId, deletions_max: u32) -> bool {
         if self.documents.get(&id).is_none_or(|entry| entry.state.is_alive()) {
             return false;
         }
@@ -69,6 +83,7 @@ impl Shelf {
         self.arrivals.remove(&entry.arrival);
         self.tombstones.remove(&(seen.latest(), id));
         seen.iter().for_each(|stamp| self.forget_write(stamp, id));
+        self.deletions.note(id, &entry, deletions_max);
         true
     }
 

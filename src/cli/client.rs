@@ -69,6 +69,13 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
+impl Refused {
+    /// The same, saying what to do.
+    pub(super) fn help(self, help: &str) -> Self {
+        Self { message: format!("{}; {help}", self.message), ..self }
+    }
+}
+
 impl Client {
     pub(super) fn new(api: &str, entry: &Entry) -> anyhow::Result<Self> {
         let base = base(api)?;
@@ -180,6 +187,13 @@ impl Client {
         };
         let message = format!("{} answers: {detail}{help}", self.base);
         Err(Refused { status: Some(status.as_u16()), message })
+    }
+
+    /// What a stream says at its end, as problem details, when it could not go on.
+    pub(super) fn ended(&self, problem: &Value) -> Refused {
+        let status = problem["status"].as_u64().and_then(|status| status.try_into().ok());
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        Refused { status, message: format!("{} ended: {detail}", self.base) }
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Refused {

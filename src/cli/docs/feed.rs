@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::{Door, collection, escaped};
+use crate::cli::client::Refused;
 use crate::cli::sse::{self, Message};
 use crate::cli::{Done, Verdict};
 
@@ -19,7 +20,9 @@ use crate::cli::{Done, Verdict};
   seedbed docs feed people --after TOKEN --api http://127.0.0.1:7200
 
 Each line is a document with its version as it is now, null where it was deleted. Where the output ends, the token to go
-on from is told on standard error: it is good at this replica. With --follow it tries again when the node goes away.")]
+on from is told on standard error: it is good at this replica, until more than ten thousand deletions are older than
+what the replica keeps. Then, and when its disk is lost, it exits with 1: run it without --after, and keep only what it
+prints. With --follow it tries again when the node goes away.")]
 pub(super) struct Feed {
     #[command(flatten)]
     door: Door,
@@ -40,8 +43,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 enum End {
     /// There is no more.
     Stream,
-    /// The collection or the node is gone: why.
-    Over(String),
+    /// The collection or the node is gone: the details of the problem.
+    Over(Value),
     /// Nobody reads what is printed.
     Reader,
 }
@@ -64,7 +67,9 @@ impl Feed {
                             eprintln!("go on with: --after {}", after.unwrap_or_default());
                             return Ok(Verdict::Holds);
                         }
-                        Ok(End::Over(why)) if !self.follow => bail!("{} ended: {why}", client.base()),
+                        Ok(End::Over(problem)) if !self.follow => {
+                            return Err(advised(client.ended(&problem)).into());
+                        }
                         Err(error) if !self.follow => bail!("{} broke off: {error}", client.base()),
                         // If it is gone for good, the next answer says so.
                         _ => {}
@@ -72,10 +77,18 @@ impl Feed {
                 }
                 // It was there, and may come back.
                 Err(refused) if is_known && refused.status.is_none_or(|status| status >= 500) => {}
-                Err(refused) => return Err(refused.into()),
+                Err(refused) => return Err(advised(refused).into()),
             }
             thread::sleep(PAUSE);
         }
+    }
+}
+
+/// With what to do where a token is good no more.
+fn advised(refused: Refused) -> Refused {
+    match refused.status {
+        Some(410) => refused.help("run it again without --after"),
+        _ => refused,
     }
 }
 
@@ -84,7 +97,7 @@ fn read(mut stream: impl BufRead, after: &mut Option<String>) -> std::io::Result
     while let Some(Message { data, event, id }) = sse::next(&mut stream)? {
         let Ok(value) = serde_json::from_str::<Value>(&data) else { continue };
         if event == "end" {
-            return Ok(End::Over(value["detail"].as_str().unwrap_or_default().to_owned()));
+            return Ok(End::Over(value));
         }
         let mut out = std::io::stdout().lock();
         match writeln!(out, "{value}").and_then(|()| out.flush()) {

@@ -31,8 +31,8 @@ const EXAMPLES: &str = "Examples, with the cluster of scenarios/clusters/documen
   seedbed docs import people people.jsonl --create --api $API --token-file $TOKEN
   seedbed docs feed people --follow --api http://127.0.0.1:7202
 
-Exit codes: 0 it is done, 1 it is not: not there, there already, changed meanwhile, or the node is down or did not
-answer in time; 2 it cannot be asked so.";
+Exit codes: 0 it is done; 1 the door answered that it is not: not there, there already, changed meanwhile, or the node
+behind it is down or did not answer in time; 2 it cannot be asked so, or there is no door to ask.";
 
 /// Where to ask.
 #[derive(Args, Debug)]
@@ -122,6 +122,9 @@ struct Get {
     collection: String,
     /// The document's name.
     id: String,
+    /// Print its version, too, and all values of the fields that were written concurrently and keep several.
+    #[arg(long)]
+    siblings: bool,
 }
 
 #[derive(Args, Debug)]
@@ -264,7 +267,8 @@ impl Anywhere {
 
 impl Get {
     fn execute(&self) -> Done {
-        let path = collection(&self.collection, &format!("/documents/{}", escaped(&self.id)));
+        let query = if self.siblings { "?siblings=true" } else { "" };
+        let path = collection(&self.collection, &format!("/documents/{}{query}", escaped(&self.id)));
         let answer = self.door.client()?.send(Method::GET, &path, &[], "")?;
         if let Some(version) = &answer.version {
             eprintln!("version {version}");

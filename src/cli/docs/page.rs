@@ -34,7 +34,7 @@ pub(super) struct Query {
     /// At most so many documents; without it, all.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
-    /// Print the version of each document, too.
+    /// Print each document beside its version, and all values of the fields that keep several.
     #[arg(long)]
     versions: bool,
 }

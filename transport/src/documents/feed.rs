@@ -44,9 +44,7 @@ pub(super) async fn changes(
     for (name, value) in query::pairs(uri.query(), &["after", "follow"])? {
         match (name.as_ref(), value.as_ref()) {
             ("after", token) => after = Some(token.to_owned()).filter(|token| !token.is_empty()),
-            (_, "true") => follow = true,
-            (_, "false") => follow = false,
-            _ => return Err(Problem::bad_request("`follow` is true or false")),
+            (name, value) => follow = query::flag(name, value)?,
         }
     }
     // A client that comes back still has the query of its first visit.
@@ -78,7 +76,7 @@ impl Reader {
                 return None;
             }
             match self.fill().await {
-                // The collection is gone, or the node: said once, and then it is over.
+                // The collection is gone, or the node, or this reader was too slow: said once, and then it is over.
                 Err(problem) => {
                     self.is_over = true;
                     return Some(sse::Event::default().event("end").data(problem.json()));

@@ -1,6 +1,7 @@
 //! Queries as a request's query string says them, such as `where=/age>=18&where=/name^=An&sort=-/age&limit=20`.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use seedbed_core::contract::Json;
@@ -13,24 +14,37 @@ use crate::door::Problem;
 /// A name and a value of a query string.
 type Pair<'q> = (Cow<'q, str>, Cow<'q, str>);
 
-/// The pairs of a query string, decoded. A name that is not known is refused: a misspelt filter would find everything.
+/// The name that may be given more than once.
+const REPEATED: &str = "where";
+
+/// The pairs of a query string, decoded. A name that is not known is refused: a misspelt filter would find everything. So is
+/// one that is given twice, but for `where`: nobody could tell which of them counts.
 pub(super) fn pairs<'q>(query: Option<&'q str>, known: &[&str]) -> Result<Vec<Pair<'q>>, Problem> {
-    let pairs: Vec<_> = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).collect();
-    match pairs.iter().find(|(name, _)| !known.contains(&name.as_ref())) {
-        None => Ok(pairs),
-        Some((name, _)) => {
+    let pairs: Vec<Pair<'q>> = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).collect();
+    let mut given = BTreeSet::new();
+    for (name, _) in &pairs {
+        if !known.contains(&name.as_ref()) {
             let known = known.join("`, `");
-            Err(Problem::bad_request(format!("`{}` is none of `{known}`", short(name))))
+            return Err(Problem::bad_request(format!("`{}` is none of `{known}`", short(name))));
+        }
+        if !given.insert(name) && name != REPEATED {
+            return Err(Problem::bad_request(format!("`{name}` is given more than once")));
         }
     }
+    Ok(pairs)
+}
+
+/// What is true or false.
+pub(super) fn flag(name: &str, value: &str) -> Result<bool, Problem> {
+    value.parse().map_err(|_| Problem::bad_request(format!("`{name}` is true or false")))
 }
 
 /// A query of a collection.
 pub(super) fn read(query: Option<&str>) -> Result<Query, Problem> {
     let mut read = Query { limit: LIMIT, ..Query::default() };
-    for (name, value) in pairs(query, &["where", "sort", "limit", "after"])? {
+    for (name, value) in pairs(query, &[REPEATED, "sort", "limit", "after"])? {
         match name.as_ref() {
-            "where" => read.filters.push(filter(&value)?),
+            REPEATED => read.filters.push(filter(&value)?),
             "sort" => (read.order, read.descending) = order(&value)?,
             "limit" => read.limit = limit(&value)?,
             _ => read.after = Some(value.into_owned()),
@@ -155,6 +169,10 @@ mod tests {
             "filter=/a=1",
             "where=/a!3",
             "where=/a^3",
+            "limit=2&limit=3",
+            "limit=2&limit=2",
+            "sort=_id&where=/a=1&sort=/a",
+            "after=a&after=b",
         ] {
             assert!(read(Some(wrong)).is_err(), "{wrong}");
         }

@@ -28,9 +28,12 @@ pub(super) async fn collections(State(desk): State<Desk<Replica>>) -> Result<Res
 pub(super) async fn document(
     State(desk): State<Desk<Replica>>,
     path: InDocument,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (collection, id) = target::document(path)?;
+    let asked = query::pairs(uri.query(), &["siblings"])?;
+    let siblings = asked.first().map_or(Ok(false), |(name, value)| query::flag(name, value))?;
     let found = match desk.ask(Command::GetDocument { collection, id }).await? {
         Reply::Document(found) => found,
         other => return Err(refused::unexpected(other)),
@@ -41,6 +44,11 @@ pub(super) async fn document(
     ];
     match condition::reading(&headers, found.version)? {
         Reading::Unchanged => Ok((StatusCode::NOT_MODIFIED, tags).into_response()),
+        Reading::Whole if siblings => {
+            let mut text = String::new();
+            push(&mut text, &found);
+            Ok((tags, json(text)).into_response())
+        }
         Reading::Whole => {
             let body = found.document.ok_or_else(lost)?;
             Ok((tags, json(body.as_str().to_owned())).into_response())
@@ -75,14 +83,57 @@ pub(super) async fn documents(
     }
 }
 
-/// A document with its version, as JSON: put together from texts that are JSON already.
+/// A document with its version and the values that fields keep beside the one in it, as JSON: put together from texts that
+/// are JSON already.
 pub(super) fn push(text: &mut String, found: &Found) {
     let body = found.document.as_ref().map_or("null", |document| document.as_str());
-    let _ =
-        write!(text, "{{\"_id\":\"{}\",\"version\":\"{}\",\"document\":{body}}}", found.id, found.version);
+    let _ = write!(text, "{{\"_id\":\"{}\",\"version\":\"{}\",\"document\":{body}", found.id, found.version);
+    for (nth, (path, values)) in found.siblings.iter().enumerate() {
+        text.push_str(if nth == 0 { ",\"siblings\":{" } else { "," });
+        let values: Vec<&str> = values.iter().map(|value| value.as_str()).collect();
+        let _ = write!(text, "{}:[{}]", serde_json::Value::from(path.to_string()), values.join(","));
+    }
+    text.push_str(if found.siblings.is_empty() { "}" } else { "}}" });
 }
 
 /// An answer of JSON.
 pub(super) fn json(text: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use seedbed_core::contract::{Json, NodeId};
+    use seedbed_core::sync::replica::Version;
+    use seedbed_core::sync::{DocumentId, Pointer, Stamp};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_document_is_told_with_the_values_that_its_fields_keep() {
+        let values = |text: &[&str]| text.iter().map(|text| Json::parse(text).unwrap()).collect();
+        let siblings: BTreeMap<Pointer, Vec<Json>> = [
+            ("/a\"b".parse().unwrap(), values(&["1", "null"])),
+            ("/c/d".parse().unwrap(), values(&["[2]", "\"x\""])),
+        ]
+        .into();
+        let (id, stamp) = (DocumentId::numbered(1), Stamp { time: 1, node: NodeId(0) });
+        let document = Json::parse("{\"n\":1}").ok();
+        let told = |siblings| {
+            let mut text = String::new();
+            push(
+                &mut text,
+                &Found { id, version: Version([7; 32]), stamp, document: document.clone(), siblings },
+            );
+            serde_json::from_str::<Value>(&text).unwrap()
+        };
+        let mut expected =
+            json!({ "_id": id.to_string(), "version": "07".repeat(32), "document": { "n": 1 } });
+        assert_eq!(told(BTreeMap::new()), expected);
+        expected["siblings"] = json!({ "/a\"b": [1, null], "/c/d": [[2], "x"] });
+        assert_eq!(told(siblings), expected);
+    }
 }

@@ -53,6 +53,20 @@ const IF_NONE_MATCH: Parameter = Parameter {
     schema: text,
 };
 
+const READING: &[Parameter] = &[
+    NAME,
+    ID,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    Parameter {
+        name: "siblings",
+        place: Place::Query,
+        about: "Whether to answer as a page does, with the document beside its version and its `siblings`: the fields that \
+                were written concurrently, and all values that they keep.",
+        schema: || json!({ "type": "boolean", "default": false }),
+    },
+];
+
 const QUERY: &[Parameter] = &[
     NAME,
     Parameter {
@@ -180,15 +194,20 @@ pub(super) const ROUTES: &[Route<Desk<Replica>>] = &[
             DOCUMENT,
             "A document.",
             &[
-                (200, "Its content with its `_id`; `ETag` says which version.", Body::AnyJson),
+                (
+                    200,
+                    "Its content with its `_id`, or, with `siblings=true`, a `Found`; `ETag` says which version.",
+                    Body::AnyJson,
+                ),
                 (304, "It is one of those that the client has.", Body::Nothing),
+                (400, "The query cannot be read.", Body::Problem),
                 NO_DOCUMENT,
                 CHANGED,
                 DOWN,
                 LATE,
             ],
         )
-        .with(IN_DOCUMENT),
+        .with(READING),
         handler: || get(reading::document),
     },
     Route {
@@ -198,7 +217,7 @@ pub(super) const ROUTES: &[Route<Desk<Replica>>] = &[
             "Puts a whole document in the place of the one of this name, or of none.",
             &[
                 (200, "It is on disk; `ETag` says which version.", Body::Json("Written")),
-                (201, "There was none, as the condition asked.", Body::Json("Written")),
+                (201, "It is on disk, and there was none before.", Body::Json("Written")),
                 NO_COLLECTION,
                 CHANGED,
                 LARGE,
@@ -281,7 +300,12 @@ pub(super) const ROUTES: &[Route<Desk<Replica>>] = &[
                 (200, "Documents, null where one is deleted; an id where a client may go on.", Body::Events),
                 (400, "The token cannot be read.", Body::Problem),
                 NO_COLLECTION,
-                (410, "The token is another node's, or of the collection before it was deleted.", Body::Problem),
+                (
+                    410,
+                    "What has changed since the token is not known here any more: it is too old, another node's, or of what \
+                     was there before the collection was deleted or the disk lost. Read all of it anew, without a token.",
+                    Body::Problem,
+                ),
                 (503, "The node is down, or there are too many streams.", Body::Problem),
                 LATE,
             ],
@@ -304,7 +328,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     };
     let list = |items: &Value| json!({ "type": "array", "items": items });
     let maybe = |kind: &str| json!({ "type": [kind, "null"] });
-    let found = object(&[("_id", &id), ("version", &version), ("document", &maybe("object"))]);
+    let found = json!({ "$ref": "#/components/schemas/Found" });
     let refused = object(&[("line", &natural), ("status", &natural), ("detail", &text)]);
     let kinds = json!({ "enum": ["multi_value", "counter", "set"] });
     let schema = json!({
@@ -315,7 +339,20 @@ pub(super) fn schemas() -> Map<String, Value> {
         },
         "additionalProperties": false,
     });
+    let siblings = json!({
+        "type": "object",
+        "additionalProperties": list(&json!({})),
+        "description": "Fields that were written concurrently, by path, with all values that they keep, the one in the \
+                        document first. Missing if there are none.",
+    });
+    let in_page = json!({
+        "type": "object",
+        "required": ["_id", "version", "document"],
+        "properties": { "_id": id, "version": version, "document": maybe("object"), "siblings": siblings },
+        "additionalProperties": false,
+    });
     let all = [
+        ("Found", in_page),
         ("Collections", object(&[("collections", &list(&text))])),
         ("Collection", object(&[("collection", &text)])),
         ("CollectionSchema", schema),

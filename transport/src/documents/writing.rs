@@ -138,7 +138,10 @@ pub(super) async fn put(
         Expected::Absence => return put_new(&desk, collection, id, &document).await,
         other => other.version(),
     };
-    written(StatusCode::OK, desk.ask(Command::PutDocument { collection, id, document, expected }).await?)
+    let reply = desk.ask(Command::PutDocument { collection, id, document, expected }).await?;
+    // RFC 9110, section 9.3.4.
+    let is_new = matches!(reply, Reply::Written { is_new: true, .. });
+    written(if is_new { StatusCode::CREATED } else { StatusCode::OK }, reply)
 }
 
 /// Where there must be nothing, a document is added under its name: whoever was faster wins.

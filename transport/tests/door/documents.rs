@@ -111,6 +111,20 @@ async fn a_document_is_added_read_changed_and_deleted() {
     assert_eq!(replica.get(&path).await.status, 404);
     assert_eq!(replica.ask("DELETE", &path, "", "").await.status, 404);
     assert_eq!(replica.ask("PATCH", &path, patch, "{}").await.status, 404);
+
+    // Where nothing is, or nothing any more, a document is created.
+    for path in [&path, &format!("{DOCUMENTS}/{ID}")] {
+        assert_eq!(replica.ask("PUT", path, "", r#"{ "n": 1 }"#).await.status, 201);
+        assert_eq!(replica.ask("PUT", path, "", r#"{ "n": 2 }"#).await.status, 200);
+    }
+    // As pages tell it. What no field keeps several values of has no siblings.
+    let told = replica.get(&format!("{path}?siblings=true")).await;
+    let version = told.header("etag").unwrap().trim_matches('"').to_owned();
+    assert_eq!(told.json(), json!({ "_id": id, "version": version, "document": { "_id": id, "n": 2 } }));
+    assert_eq!(replica.get(&format!("{path}?siblings=false")).await.json(), json!({ "_id": id, "n": 2 }));
+    for wrong in ["siblings=maybe", "sibling=true", "siblings=true&siblings=false"] {
+        assert_eq!(replica.get(&format!("{path}?{wrong}")).await.status, 400, "{wrong}");
+    }
 }
 
 #[tokio::test]
@@ -248,7 +262,7 @@ async fn queries_find_what_fulfils_them_page_by_page() {
     let other_order = replica.get(&format!("{DOCUMENTS}?sort=/n&limit=2{after}")).await;
     assert_eq!(other_order.status, 400);
     assert!(other_order.detail().contains("token"), "{other_order:?}");
-    for wrong in ["limit=0", "sort=n", "where=/n", "wehre=/n=1", "after=x"] {
+    for wrong in ["limit=0", "sort=n", "where=/n", "wehre=/n=1", "after=x", "limit=2&limit=3"] {
         assert_eq!(replica.get(&format!("{DOCUMENTS}?{wrong}")).await.status, 400, "{wrong}");
     }
 }
@@ -280,6 +294,8 @@ async fn lines_are_written_each_for_itself() {
     let gone = replica.ask("POST", &format!("{PEOPLE}/delete-matching"), "", r#"{ "n": 4 }"#).await;
     assert_eq!(gone.json(), json!({ "ids": [ID] }));
     assert_eq!(replica.found("sort=/n").await, [1, 3]);
+    let none = replica.ask("POST", &format!("{PEOPLE}/delete-matching"), "", "[1]").await;
+    assert_eq!(none.status, 422, "{none:?}");
 }
 
 #[tokio::test]
@@ -311,7 +327,9 @@ async fn the_feed_tells_what_was_and_then_what_changes() {
     let quiet = replica.get(&format!("{path}?follow=false&after={now}")).await;
     assert!(quiet.status == 200 && !quiet.body.contains("data: "), "{quiet:?}");
     assert_eq!(replica.get(&format!("{path}?follow=false&after=nonsense")).await.status, 400);
-    assert_eq!(replica.get(&format!("{path}?from={now}")).await.status, 400);
+    for wrong in ["from=x", "follow=maybe", "follow=true&follow=false", &format!("after={now}&after={now}")] {
+        assert_eq!(replica.get(&format!("{path}?{wrong}")).await.status, 400, "{wrong}");
+    }
     replica.ask("DELETE", PEOPLE, "", "").await;
     while !text.contains("event: end") {
         text += &bed::chunk(&mut stream).await.expect("more");

@@ -56,9 +56,9 @@ struct Estimate {
 }
 
 impl Estimate {
-    /// Bytes of `riblt`: cells, and shorts of what was found.
+    /// Bytes of `riblt`: cells, and shorts of the half that is asked for.
     fn riblt(&self) -> u64 {
-        OVERHEAD + self.differences * 24
+        OVERHEAD + self.differences * 20
     }
 
     fn digest(&self) -> u64 {

@@ -1,8 +1,8 @@
 //! `riblt`: coded cells travel until the differences can be decoded.
 //!
 //! Yang, Gilad, Alizadeh, "Practical Rateless Set Reconciliation" (SIGCOMM 2024). The side that leads gives a [`probe`] and
-//! then its cells, the other decodes, and tells what each side lacks. The first cells asked for are a little less than
-//! needed on average; the ones that came say how many more it takes.
+//! then its cells, the other decodes, tells what it lacks, and hands over what the first lacks without naming it. The first
+//! cells asked for are a little less than needed on average; the ones that came say how many more it takes.
 
 use std::sync::Arc;
 
@@ -90,7 +90,6 @@ impl Riblt {
                 turn.give(&entry);
             }
         }
-        turn.step.want.extend(body.words(CELLS_MAX)?.map(Wanted::Short));
         Ok(Next::Done)
     }
 
@@ -114,10 +113,8 @@ impl Riblt {
         }
         put_varint(&mut turn.out, 0);
         let [theirs, mine] = std::mem::take(&mut self.decoder.found);
-        for list in [&theirs, &mine] {
-            put_varint(&mut turn.out, list.len() as u64);
-            list.iter().for_each(|short| turn.out.extend(short.to_le_bytes()));
-        }
+        put_varint(&mut turn.out, theirs.len() as u64);
+        theirs.iter().for_each(|short| turn.out.extend(short.to_le_bytes()));
         for entry in mine.iter().filter_map(|&short| turn.set.by_short(short)) {
             turn.give(&entry);
         }

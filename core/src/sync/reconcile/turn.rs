@@ -25,7 +25,8 @@ pub struct Step {
     pub messages: Vec<Vec<u8>>,
     /// Documents of this replica that the peer lacks in this version: to be handed over, unasked.
     pub give: Vec<DocumentId>,
-    /// What the peer will hand over. Empty for the methods that do not tell: `delta`, `full-merge`, `overwrite`.
+    /// What the peer will hand over. Empty for the methods that do not tell (`delta`, `full-merge`, `overwrite`), and on the
+    /// side that gave cells in `riblt`.
     pub want: Vec<Wanted>,
     /// The whole collection is to be handed over.
     pub give_all: bool,

@@ -1,6 +1,5 @@
 //! The timers of one node: most have a few, some have thousands. Places are part of a run's digest.
 
-use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hash};
 
 use hashbrown::HashTable;
@@ -27,7 +26,15 @@ struct Index {
     /// The place of each key.
     places: HashTable<u32>,
     /// The places whose timers have neither a deadline nor an entry.
-    free: BTreeSet<u32>,
+    free: Free,
+}
+
+/// Places, as bits: one that comes and goes asks for no memory.
+#[derive(Clone, Default)]
+struct Free {
+    words: Vec<u64>,
+    /// No word before this one has any.
+    from: usize,
 }
 
 /// So many timers are found faster by an index than by searching.
@@ -194,8 +201,8 @@ impl<T: Copy + Eq + Hash> Rest<T> {
 
     /// A place for a key that has none: the first free one, or a new one. Its timer is set at once.
     fn take(&mut self, key: T) -> u32 {
-        let free = match &self.index {
-            Some(index) => index.free.first().copied(),
+        let free = match &mut self.index {
+            Some(index) => index.free.first(),
             None => self.armed.iter().position(Armed::is_free).map(|nth| nth as u32 + 1),
         };
         let place = free.unwrap_or_else(|| {
@@ -224,11 +231,7 @@ impl<T: Copy + Eq + Hash> Rest<T> {
         if let Some(index) = &mut self.index
             && was_free != armed.is_free()
         {
-            if was_free {
-                index.free.remove(&place)
-            } else {
-                index.free.insert(place)
-            };
+            index.free.set(place, !was_free);
         }
         Some(changed)
     }
@@ -242,6 +245,29 @@ impl Index {
             index.places.insert_unique(key_at(&place), place, key_at);
         }
         index
+    }
+}
+
+impl Free {
+    fn set(&mut self, place: u32, is_free: bool) {
+        let (word, bit) = (place as usize / 64, 1 << (place % 64));
+        if word >= self.words.len() {
+            self.words.resize(word + 1, 0);
+        }
+        if is_free {
+            self.words[word] |= bit;
+            self.from = self.from.min(word);
+        } else {
+            self.words[word] &= !bit;
+        }
+    }
+
+    /// The lowest.
+    fn first(&mut self) -> Option<u32> {
+        while *self.words.get(self.from)? == 0 {
+            self.from += 1;
+        }
+        Some(self.from as u32 * 64 + self.words[self.from].trailing_zeros())
     }
 }
 

@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 const NODES: u32 = 500;
 const PERIOD: Duration = Duration::from_millis(100);
+/// Timers of a node, of which some find a free place each time: more than are found by searching.
+const TIMERS: u32 = 40;
 
 /// A ball that is thrown on to a drawn node for ever, or the rumour of a node's next period.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -32,7 +34,7 @@ impl Protocol for Juggler {
     const VERSION: u16 = 1;
     type Config = ();
     type Message = Toss;
-    type Timer = ();
+    type Timer = u32;
     type Command = Never;
     type Reply = Never;
     type Record = Never;
@@ -49,20 +51,22 @@ impl Protocol for Juggler {
         match input {
             Input::Start { .. } => {
                 cx.send(cx.me, Toss::Ball);
-                cx.set_within((), Duration::ZERO..PERIOD);
+                (0..TIMERS).for_each(|timer| cx.set_within(timer, Duration::ZERO..PERIOD));
             }
             Input::Message { message: Toss::Ball, .. } => {
                 let to = anyone(cx);
                 cx.send(to, Toss::Ball);
             }
             Input::Message { message: Toss::Rumour(rumour), .. } => self.heard ^= rumour,
-            Input::Timer { .. } => {
+            Input::Timer { timer: 0 } => {
                 for _ in 0..3 {
                     let to = anyone(cx);
                     cx.send_now(to, Toss::Rumour(cx.now.0));
                 }
-                cx.set((), PERIOD);
+                cx.set(0, PERIOD);
             }
+            // Another name each time, at a place that others left.
+            Input::Timer { timer } => cx.set_within(timer % 1_000 + TIMERS, Duration::ZERO..PERIOD * 2),
             _ => {}
         }
     }

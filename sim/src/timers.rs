@@ -216,6 +216,10 @@ impl<T: Copy + Eq + Hash> Rest<T> {
                 entry.remove();
             }
             let key_at = |place: &u32| self.armed[*place as usize - 1].key.as_ref().map_or(0, hash);
+            if before.is_none() {
+                // With room for twice as many, the traces of keys that left are swept away in place.
+                index.places.reserve(2 * self.armed.len() - index.places.len(), key_at);
+            }
             index.places.insert_unique(hash(&key), place, key_at);
         } else if self.armed.len() == CROWD {
             self.index = Some(Index::of(&self.armed));

@@ -20,8 +20,13 @@ use crate::door::{Desk, Problem};
 pub(super) const BULK_BODY_MAX: usize = 8 << 20;
 /// The most lines.
 const LINES_MAX: usize = 10_000;
-/// Commands that are under way at once: they share what the disk has to do.
-const AT_ONCE: usize = 512;
+/// Lines in one command: a step of the node takes a millisecond, not more.
+const TOGETHER: usize = 64;
+/// Commands that are under way at once: while one is carried out the next is read, and they share what the disk has to do.
+const AT_ONCE: usize = 8;
+
+/// A line by its number from 1, and what became of it.
+type Outcome = (usize, Result<DocumentId, Problem>);
 
 /// Writes them in order, each for itself: one that names itself takes the place of the document of its name, if there is
 /// one, so that a request may be sent again. A line that is refused harms no other; what the node cannot do ends the request,
@@ -34,28 +39,34 @@ pub(super) async fn write(
     let collection = target::collection(path)?;
     let payload = desk.body(request, &["application/x-ndjson"], BULK_BODY_MAX).await?;
     let lines = lines(&payload.bytes)?;
-    let asked = stream::iter(lines).map(|(number, line)| {
+    let parts: Vec<Vec<_>> = lines.chunks(TOGETHER).map(<[_]>::to_vec).collect();
+    let asked = stream::iter(parts).map(|lines| {
         let (desk, collection) = (&desk, &collection);
-        async move { (number, one(desk, collection, &line).await) }
+        async move { together(desk, collection, lines).await }
     });
     let mut outcomes = std::pin::pin!(asked.buffered(AT_ONCE));
     let (mut ids, mut refused, mut count) = (String::new(), String::new(), 0usize);
-    while let Some((line, outcome)) = outcomes.next().await {
-        ids.push_str(if ids.is_empty() { "" } else { "," });
-        match outcome {
-            Ok(id) => {
-                count += 1;
-                let _ = write!(ids, "\"{id}\"");
-            }
-            Err(problem) if problem.status.is_server_error() || problem.status == StatusCode::NOT_FOUND => {
-                let detail = format!("line {line}, after {count} documents were written: {}", problem.detail);
-                return Err(Problem::new(problem.status, detail));
-            }
-            Err(problem) => {
-                ids.push_str("null");
-                refused.push_str(if refused.is_empty() { "" } else { "," });
-                let (status, detail) = (problem.status.as_u16(), serde_json::Value::from(problem.detail));
-                let _ = write!(refused, "{{\"line\":{line},\"status\":{status},\"detail\":{detail}}}");
+    while let Some(together) = outcomes.next().await {
+        for (line, outcome) in together {
+            ids.push_str(if ids.is_empty() { "" } else { "," });
+            match outcome {
+                Ok(id) => {
+                    count += 1;
+                    let _ = write!(ids, "\"{id}\"");
+                }
+                Err(problem)
+                    if problem.status.is_server_error() || problem.status == StatusCode::NOT_FOUND =>
+                {
+                    let detail =
+                        format!("line {line}, after {count} documents were written: {}", problem.detail);
+                    return Err(Problem::new(problem.status, detail));
+                }
+                Err(problem) => {
+                    ids.push_str("null");
+                    refused.push_str(if refused.is_empty() { "" } else { "," });
+                    let (status, detail) = (problem.status.as_u16(), serde_json::Value::from(problem.detail));
+                    let _ = write!(refused, "{{\"line\":{line},\"status\":{status},\"detail\":{detail}}}");
+                }
             }
         }
     }
@@ -75,17 +86,36 @@ fn lines(bytes: &Bytes) -> Result<Vec<(usize, Bytes)>, Problem> {
     Ok(lines)
 }
 
-async fn one(desk: &Desk<Replica>, collection: &Name, line: &[u8]) -> Result<DocumentId, Problem> {
-    let document = target::parse(line)?;
-    let collection = collection.clone();
-    let command = match own_id(&document)? {
-        None => Command::AddDocument { collection, document },
-        Some(id) => Command::PutDocument { collection, id, document, expected: None },
-    };
-    match desk.ask(command).await? {
-        Reply::Written { id, .. } => Ok(id),
-        other => Err(refused::unexpected(other)),
+/// Writes a few lines by one command.
+async fn together(desk: &Desk<Replica>, collection: &Name, lines: Vec<(usize, Bytes)>) -> Vec<Outcome> {
+    let (mut outcomes, mut documents) = (Vec::<Outcome>::with_capacity(lines.len()), Vec::new());
+    let mut sent = Vec::new();
+    for (number, line) in lines {
+        match target::parse(&line).and_then(|document| Ok((own_id(&document)?, document))) {
+            Ok(document) => {
+                sent.push(number);
+                documents.push(document);
+            }
+            Err(problem) => outcomes.push((number, Err(problem))),
+        }
     }
+    let command = Command::WriteDocuments { collection: collection.clone(), documents };
+    let replied = match desk.ask(command).await {
+        Ok(Reply::WrittenEach(each)) if each.len() == sent.len() => each,
+        Ok(other) => return failed(outcomes, &sent, &refused::unexpected(other)),
+        Err(problem) => return failed(outcomes, &sent, &problem),
+    };
+    let replied = replied.into_iter().map(|one| one.map_err(|refusal| refused::problem(&refusal)));
+    outcomes.extend(sent.into_iter().zip(replied));
+    outcomes.sort_by_key(|(number, _)| *number);
+    outcomes
+}
+
+/// None of those that were sent was answered.
+fn failed(mut outcomes: Vec<Outcome>, sent: &[usize], problem: &Problem) -> Vec<Outcome> {
+    outcomes.extend(sent.iter().map(|number| (*number, Err(problem.clone()))));
+    outcomes.sort_by_key(|(number, _)| *number);
+    outcomes
 }
 
 /// The name that a document gives itself. Only those are looked into that may.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use seedbed_core::sync::replica::{Command, Found, Replica, Reply};
 
@@ -13,7 +13,7 @@ use super::{query, refused};
 use crate::door::{Desk, Problem};
 
 /// Whoever keeps a copy asks whether it is still true.
-const CACHE: &str = "private, no-cache";
+const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 pub(super) async fn collections(State(desk): State<Desk<Replica>>) -> Result<Response, Problem> {
     match desk.ask(Command::ListCollections).await? {
@@ -38,10 +38,7 @@ pub(super) async fn document(
         Reply::Document(found) => found,
         other => return Err(refused::unexpected(other)),
     };
-    let tags = [
-        (header::ETAG, condition::tag(&found.version)),
-        (header::CACHE_CONTROL, CACHE.parse().map_err(|_| lost())?),
-    ];
+    let tags = [(header::ETAG, condition::tag(&found.version)), (header::CACHE_CONTROL, CACHE)];
     match condition::reading(&headers, found.version)? {
         Reading::Unchanged => Ok((StatusCode::NOT_MODIFIED, tags).into_response()),
         Reading::Whole if siblings => {

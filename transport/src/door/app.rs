@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::body::HttpBody;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::{StatusCode, header};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -112,11 +112,12 @@ impl App {
     /// A body of one of these kinds, or of any, within its bounds of length and time. Long ones wait until there is room for them.
     pub(super) async fn payload(
         &self,
-        request: Request,
+        mut request: Request,
         kinds: &[&str],
         body_max: usize,
     ) -> Result<Payload, Problem> {
         is_one_of(&request, kinds)?;
+        DefaultBodyLimit::max(body_max).apply(&mut request);
         let too_long =
             || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have {body_max} bytes"));
         let size = request.body().size_hint();

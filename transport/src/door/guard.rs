@@ -13,11 +13,30 @@ use super::app::App;
 use super::problem::Problem;
 use super::route::{Access, Operation};
 
-/// Refuses requests that are not addressed to this door, and says what browsers may do with answers.
-pub(super) async fn address(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+/// Stands before an operation, or before the answer that there is none.
+#[derive(Clone, Debug)]
+pub(super) struct Guard {
+    pub(super) app: Arc<App>,
+    pub(super) operation: Option<&'static Operation>,
+}
+
+/// Refuses requests that are not addressed to this door, and who must show the token and does not; says what browsers may do
+/// with answers.
+pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let Guard { app, operation } = guard;
     let mut response = match is_for_us(&app, &request) {
-        Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
+        Ok(()) => {
+            let access = operation.map_or(Access::Anyone, |operation| operation.access);
+            let response = match may_pass(&app, access, request.headers()) {
+                Ok(()) => next.run(request).await,
+                Err(problem) => problem.into_response(),
+            };
+            if let Some(operation) = operation {
+                app.requests().count(operation.path, response.status());
+            }
+            response
+        }
     };
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
@@ -31,20 +50,6 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
-
-/// Refuses who must show the token and does not.
-pub(super) async fn token(
-    State((app, operation)): State<(Arc<App>, &'static Operation)>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let response = match may_pass(&app, operation.access, request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    };
-    app.requests().count(operation.path, response.status());
-    response
-}
 
 fn is_for_us(app: &App, request: &Request) -> Result<(), Problem> {
     let mut hosts = request.headers().get_all(header::HOST).iter();

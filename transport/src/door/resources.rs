@@ -48,7 +48,8 @@ impl<P: Subject> fmt::Debug for Resources<P> {
 impl<P: Subject> Resources<P> {
     /// Ready to answer for one node.
     pub(super) fn serve(&self, handle: &Handle<P>, durable: &watch::Receiver<u64>, front: &Front) -> Served {
-        let desk = Desk { handle: handle.clone(), durable: durable.clone(), front: front.clone() };
+        let seat = Seat { handle: handle.clone(), durable: durable.clone(), front: front.clone() };
+        let desk = Desk(Arc::new(seat));
         let bound =
             |route: &'static Route<Desk<P>>| (&route.operation, (route.handler)().with_state(desk.clone()));
         Served { routes: self.routes.iter().map(bound).collect(), schemas: (self.schemas)() }
@@ -66,8 +67,10 @@ pub struct Served {
 #[derive(Clone, Debug)]
 pub struct Front(pub(super) Arc<App>);
 
-/// Where requests for one node meet it: what a handler of a resource has for its state.
-pub struct Desk<P: Subject> {
+/// Where requests for one node meet it: what a handler of a resource has for its state. Clones are the same one.
+pub struct Desk<P: Subject>(Arc<Seat<P>>);
+
+struct Seat<P: Subject> {
     handle: Handle<P>,
     durable: watch::Receiver<u64>,
     front: Front,
@@ -76,14 +79,13 @@ pub struct Desk<P: Subject> {
 /// Derived, it would ask the protocol for it.
 impl<P: Subject> Clone for Desk<P> {
     fn clone(&self) -> Self {
-        let Self { handle, durable, front } = self;
-        Self { handle: handle.clone(), durable: durable.clone(), front: front.clone() }
+        Self(Arc::clone(&self.0))
     }
 }
 
 impl<P: Subject> fmt::Debug for Desk<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Desk").field("handle", &self.handle).finish_non_exhaustive()
+        f.debug_struct("Desk").field("handle", &self.0.handle).finish_non_exhaustive()
     }
 }
 
@@ -93,13 +95,11 @@ impl<P: Subject> Desk<P> {
     /// # Errors
     /// If the node is down or does not answer in time.
     pub async fn ask(&self, command: P::Command) -> Result<P::Reply, Problem> {
-        let reply = tokio::time::timeout(self.front.0.limits().command, self.handle.command(command));
-        let failure = match reply.await {
-            Ok(Ok(reply)) => return Ok(reply),
-            Ok(Err(CommandError::Ended)) => Failure::Down,
-            Ok(Err(CommandError::TimedOut)) | Err(_) => Failure::TimedOut,
-        };
-        Err(failure.into())
+        let limit = self.0.front.0.limits().command;
+        self.0.handle.command_within(limit, command).await.map_err(|error| match error {
+            CommandError::Ended => Failure::Down.into(),
+            CommandError::TimedOut => Failure::TimedOut.into(),
+        })
     }
 
     /// The body of a request, if it is of one of these media types, or without any, and not longer than this.
@@ -107,13 +107,13 @@ impl<P: Subject> Desk<P> {
     /// # Errors
     /// If it is not, or does not come in time, or too many long ones come at once.
     pub async fn body(&self, request: Request, kinds: &[&str], body_max: usize) -> Result<Payload, Problem> {
-        self.front.0.payload(request, kinds, body_max).await
+        self.0.front.0.payload(request, kinds, body_max).await
     }
 
     /// The longest body where an operation says nothing else, in bytes.
     #[must_use]
     pub fn body_max(&self) -> usize {
-        self.front.0.limits().body_max
+        self.0.front.0.limits().body_max
     }
 
     /// Answers with events as they happen, until they or the client or the door ends.
@@ -124,13 +124,13 @@ impl<P: Subject> Desk<P> {
         &self,
         events: impl Stream<Item = sse::Event> + Send + 'static,
     ) -> Result<Response, Problem> {
-        self.front.stream(events)
+        self.0.front.stream(events)
     }
 
     /// Changes whenever something of the node has become durable.
     #[must_use]
     pub fn durable(&self) -> watch::Receiver<u64> {
-        self.durable.clone()
+        self.0.durable.clone()
     }
 }
 

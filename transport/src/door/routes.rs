@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
+use axum::handler::Handler;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -189,11 +190,13 @@ pub(super) fn router(app: &Arc<App>) -> Router {
     let own = ROUTES.iter().map(|route| (&route.operation, (route.handler)().with_state(Arc::clone(app))));
     let all: Vec<(&Operation, MethodRouter)> = own.chain(routes).collect();
     app.describe(openapi::document(all.iter().map(|(operation, _)| *operation), schemas));
+    // One layer each: every layer costs a request a copy of all that is below it.
+    let guard = |operation| {
+        middleware::from_fn_with_state(guard::Guard { app: Arc::clone(app), operation }, guard::guard)
+    };
     let mut router = Router::new();
     for (operation, handler) in all {
-        let guard = middleware::from_fn_with_state((Arc::clone(app), operation), guard::token);
-        let body_max = operation.body_max.unwrap_or(app.limits().body_max);
-        router = router.route(operation.path, handler.layer(DefaultBodyLimit::max(body_max)).layer(guard));
+        router = router.route(operation.path, handler.layer(guard(Some(operation))));
     }
     let unknown = async |uri: Uri| {
         let detail = format!("there is no {}: see /api/v1/openapi.json", uri.path());
@@ -202,10 +205,7 @@ pub(super) fn router(app: &Arc<App>) -> Router {
     let wrong_method = async || {
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, "see /api/v1/openapi.json for what can be done here")
     };
-    router
-        .fallback(unknown)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(middleware::from_fn_with_state(Arc::clone(app), guard::address))
+    router.fallback(unknown.layer(guard(None))).method_not_allowed_fallback(wrong_method.layer(guard(None)))
 }
 
 fn json(value: &impl Serialize) -> Response {

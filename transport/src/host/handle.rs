@@ -131,12 +131,24 @@ impl<P: Protocol> Handle<P> {
     /// # Errors
     /// If there is no answer within the knob `command`, or the life ends before.
     pub async fn command(&self, command: P::Command) -> Result<P::Reply, CommandError> {
+        self.command_within(self.limit, command).await
+    }
+
+    /// The same, if this time is shorter than the knob.
+    ///
+    /// # Errors
+    /// As of [`command`](Self::command).
+    pub async fn command_within(
+        &self,
+        limit: Duration,
+        command: P::Command,
+    ) -> Result<P::Reply, CommandError> {
         let (reply, answer) = oneshot::channel();
         let answered = async {
             self.ask.send(Ask { command, reply }).await.map_err(|_| CommandError::Ended)?;
             answer.await.map_err(|_| CommandError::Ended)
         };
-        tokio::time::timeout(self.limit, answered).await.unwrap_or(Err(CommandError::TimedOut))
+        tokio::time::timeout(limit.min(self.limit), answered).await.unwrap_or(Err(CommandError::TimedOut))
     }
 
     /// Tells the node who belongs to the system now.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::handover::BATCH_BYTES;
 use super::messages::{Command, Found, Reply, Version};
 use super::{Flaw, Replica};
 use crate::contract::{CommandId, Context, Json};
@@ -36,6 +37,9 @@ impl Replica {
                 let fresh = DocumentId::new(cx.wall, &mut cx.dice);
                 let written = self.store.add(collection.as_str(), fresh, &document, cx.wall)?;
                 Ok(self.written(written, cx))
+            }
+            Command::WriteDocuments { collection, documents } => {
+                Ok(Reply::WrittenEach(self.write_each(&collection, &documents, cx)))
             }
             Command::UpdateDocument { collection, id, patch, expected } => {
                 let expected = expected.as_ref().map(|version| &version.0);
@@ -86,6 +90,37 @@ impl Replica {
         }
     }
 
+    fn write_each(
+        &mut self,
+        collection: &Name,
+        documents: &[(Option<DocumentId>, Json)],
+        cx: &mut Context<'_, Self>,
+    ) -> Vec<Result<DocumentId, Refusal>> {
+        let (mut outcomes, mut changes, mut bytes) = (Vec::with_capacity(documents.len()), Vec::new(), 0);
+        for (id, document) in documents {
+            let written = match id {
+                Some(id) => self.store.put(collection.as_str(), *id, document, None, cx.wall),
+                None => {
+                    let fresh = DocumentId::new(cx.wall, &mut cx.dice);
+                    self.store.add(collection.as_str(), fresh, document, cx.wall)
+                }
+            };
+            outcomes.push(written.map(|written| {
+                changes.extend(self.log(written.record, cx));
+                written.id
+            }));
+            // A message has its bound.
+            bytes += document.as_str().len();
+            if bytes >= BATCH_BYTES {
+                self.push(std::mem::take(&mut changes), None, cx);
+                bytes = 0;
+            }
+        }
+        self.push(changes, None, cx);
+        self.compact(cx);
+        outcomes
+    }
+
     fn written(&mut self, written: Written, cx: &mut Context<'_, Self>) -> Reply {
         let version = match &written.record {
             Record::Changed { change: Change::Document { state, .. }, .. } => Version(state.hash()),
@@ -104,10 +139,17 @@ impl Replica {
 
     /// Logs a write of a client, and tells of it.
     fn commit(&mut self, record: Record, cx: &mut Context<'_, Self>) {
+        let change = self.log(record, cx);
+        self.push(change.into_iter().collect(), None, cx);
+        self.compact(cx);
+    }
+
+    /// Logs a write of a client; what there is to tell of it.
+    fn log(&mut self, record: Record, cx: &mut Context<'_, Self>) -> Option<Change> {
         self.index(&record);
         self.db_version += 1;
         self.holds_off_until = cx.now + self.config.parameters.hold_off;
-        let Record::Changed { change, .. } = &record else { return };
+        let Record::Changed { change, .. } = &record else { return None };
         let change = change.clone();
         if let Change::Document { collection, state, .. } = &change {
             self.claim(collection, state.seen().time(self.me));
@@ -116,8 +158,7 @@ impl Replica {
         if self.config.parameters.method == Method::Overwrite {
             self.write(super::Record::Version(self.db_version), cx);
         }
-        self.push(vec![change], None, cx);
-        self.compact(cx);
+        Some(change)
     }
 
     /// A document that is there, as clients see it.

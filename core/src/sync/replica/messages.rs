@@ -60,6 +60,7 @@ pub enum Message {
         /// Counts the batches of one direction from zero.
         number: u32,
         /// The states.
+        #[serde(with = "super::packed")]
         documents: Vec<(DocumentId, DocumentState)>,
         /// Whether this is the last batch.
         last: bool,
@@ -124,6 +125,13 @@ pub enum Command {
         collection: Name,
         /// A JSON object, with or without an `_id`.
         document: Json,
+    },
+    /// Write many documents in order, each for itself: what is refused harms no other.
+    WriteDocuments {
+        /// Where.
+        collection: Name,
+        /// One that has a name takes the place of the document of that name, if there is one; others are added.
+        documents: Vec<(Option<DocumentId>, Json)>,
     },
     /// Change a document by a merge patch (RFC 7396).
     UpdateDocument {
@@ -277,6 +285,8 @@ pub enum Reply {
         /// Whether there was no document of this name.
         is_new: bool,
     },
+    /// What became of each document of many.
+    WrittenEach(Vec<Result<DocumentId, Refusal>>),
     /// Documents are deleted.
     Deleted {
         /// Which ones.

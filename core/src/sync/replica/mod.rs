@@ -17,6 +17,7 @@ mod forge;
 mod furnish;
 mod handover;
 mod messages;
+mod packed;
 mod parameters;
 mod probe;
 mod sessions;

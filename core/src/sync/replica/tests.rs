@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::handover::BATCH_BYTES;
 use super::*;
-use crate::contract::{CommandId, Dice, Effect, EffectOf, Json, Keys, Life, Subject};
+use crate::contract::{CommandId, Dice, Effect, EffectOf, Json, Keys, Life, Subject, Wire};
 use crate::sync::DocumentId;
 use crate::sync::reconcile::Method;
 use crate::sync::testing::cases;
@@ -589,4 +589,34 @@ proptest! {
             prop_assert!(net.holds(A, id) && net.holds(B, id), "{}", id);
         }
     }
+}
+
+#[test]
+fn many_documents_are_written_in_order_and_told_in_messages_of_bounded_size() {
+    let mut net = Net::new(2, &Parameters { push: 1, ..Parameters::default() });
+    let long = format!("{{\"text\":\"{}\"}}", ".".repeat(100_000));
+    let named = |id| Some(DocumentId::numbered(id));
+    let texts = [(named(1), "{\"a\":1}"), (None, "[]"), (named(1), "{\"a\":2}"), (None, "{}")];
+    let long = (2..8).map(|id| (named(id), long.as_str()));
+    let documents: Vec<_> =
+        texts.into_iter().chain(long).map(|(id, text)| (id, Json::parse(text).unwrap())).collect();
+    let count = documents.len();
+    let reply = net.ask(0, Command::WriteDocuments { collection: name(), documents });
+    let Reply::WrittenEach(each) = reply else { panic!("{reply:?}") };
+    assert_eq!((each.len(), each[0].as_ref().ok().copied()), (count, named(1)));
+    assert!(matches!(each[1], Err(Refusal::NotAnObject)) && each[2..].iter().all(Result::is_ok));
+    let records = net.logs[0].len();
+    assert!(records >= count - 1, "{records} records");
+    let sizes: Vec<u64> = net.queue.iter().map(|(_, _, message)| message.size()).collect();
+    assert!(sizes.len() > 1 && sizes.iter().all(|size| *size < 512 << 10), "{sizes:?}");
+    net.deliver(&mut |_, message| Some(message));
+    let body =
+        |node: usize| net.nodes[node].store().get("documents", DocumentId::numbered(1)).unwrap().body();
+    assert_eq!(body(1), body(0));
+    assert!(body(0).as_str().contains("\"a\":2") && (2..8).all(|id| net.holds(1, id)));
+    let nowhere = Command::WriteDocuments {
+        collection: "nowhere".parse().unwrap(),
+        documents: vec![(None, Json::parse("{}").unwrap())],
+    };
+    assert_eq!(net.ask(0, nowhere), Reply::WrittenEach(vec![Err(Refusal::NoSuchCollection)]));
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::handover::BATCH_BYTES;
 use super::messages::{Command, Found, Reply, Version};
 use super::{Flaw, Replica};
 use crate::contract::{CommandId, Context, Json};
@@ -96,27 +95,18 @@ impl Replica {
         documents: &[(Option<DocumentId>, Json)],
         cx: &mut Context<'_, Self>,
     ) -> Vec<Result<DocumentId, Refusal>> {
-        let (mut outcomes, mut changes, mut bytes) = (Vec::with_capacity(documents.len()), Vec::new(), 0);
-        for (id, document) in documents {
+        let mut write = |(id, document): &(Option<DocumentId>, Json)| {
             let written = match id {
-                Some(id) => self.store.put(collection.as_str(), *id, document, None, cx.wall),
+                Some(id) => self.store.put(collection.as_str(), *id, document, None, cx.wall)?,
                 None => {
                     let fresh = DocumentId::new(cx.wall, &mut cx.dice);
-                    self.store.add(collection.as_str(), fresh, document, cx.wall)
+                    self.store.add(collection.as_str(), fresh, document, cx.wall)?
                 }
             };
-            outcomes.push(written.map(|written| {
-                changes.extend(self.log(written.record, cx));
-                written.id
-            }));
-            // A message has its bound.
-            bytes += document.as_str().len();
-            if bytes >= BATCH_BYTES {
-                self.push(std::mem::take(&mut changes), None, cx);
-                bytes = 0;
-            }
-        }
-        self.push(changes, None, cx);
+            self.log(written.record, cx);
+            Ok(written.id)
+        };
+        let outcomes = documents.iter().map(&mut write).collect();
         self.compact(cx);
         outcomes
     }
@@ -137,28 +127,28 @@ impl Replica {
         Reply::Deleted { ids, stamp }
     }
 
-    /// Logs a write of a client, and tells of it.
     fn commit(&mut self, record: Record, cx: &mut Context<'_, Self>) {
-        let change = self.log(record, cx);
-        self.push(change.into_iter().collect(), None, cx);
+        self.log(record, cx);
         self.compact(cx);
     }
 
-    /// Logs a write of a client; what there is to tell of it.
-    fn log(&mut self, record: Record, cx: &mut Context<'_, Self>) -> Option<Change> {
+    /// Logs a write of a client, and tells of it.
+    fn log(&mut self, record: Record, cx: &mut Context<'_, Self>) {
         self.index(&record);
         self.db_version += 1;
         self.holds_off_until = cx.now + self.config.parameters.hold_off;
-        let Record::Changed { change, .. } = &record else { return None };
-        let change = change.clone();
-        if let Change::Document { collection, state, .. } = &change {
-            self.claim(collection, state.seen().time(self.me));
+        match &record {
+            Record::Changed { change: Change::Document { collection, id, state, .. }, .. } => {
+                self.claim(collection, state.seen().time(self.me));
+                self.tell_soon((None, collection.clone(), *id), cx);
+            }
+            Record::Changed { change, .. } => self.push(vec![change.clone()], None, cx),
+            _ => {}
         }
         self.persist(record, cx);
         if self.config.parameters.method == Method::Overwrite {
             self.write(super::Record::Version(self.db_version), cx);
         }
-        Some(change)
     }
 
     /// A document that is there, as clients see it.

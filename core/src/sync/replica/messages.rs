@@ -27,6 +27,7 @@ pub enum Message {
     /// Told before anybody asks: fresh writes, or collections that the receiver does not know.
     Push {
         /// What things are now.
+        #[serde(with = "super::packed")]
         changes: Vec<Change>,
     },
     /// Let us find out what we do not share.
@@ -97,6 +98,8 @@ pub enum Timer {
     Round,
     /// A session that got no answer.
     Answer(SessionId),
+    /// Fresh writes that nobody has been told of.
+    Tell,
     /// The disk was full: try again.
     Save,
 }

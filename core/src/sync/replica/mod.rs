@@ -1,7 +1,7 @@
 //! A replica: collections on one node, written by its clients, synced with the other members by merging.
 //!
-//! Every replica takes every command and answers from what it has. A write is logged, told to a few members at once
-//! ([`Parameters::push`]), and found by anti-entropy wherever that failed (`sessions`). A reply leaves when all that
+//! Every replica takes every command and answers from what it has. A write is logged, told to a few members soon
+//! (`telling`), and found by anti-entropy wherever that failed (`sessions`). A reply leaves when all that
 //! it rests on is on disk, reads included: so what a client has read once, it does not lose by a crash.
 //!
 //! Deletions leave tombstones. They go when every member has them (`tombstones`), and a replica remembers up to where it
@@ -22,6 +22,7 @@ mod parameters;
 mod probe;
 mod sessions;
 mod subject;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod tombstones;
@@ -34,6 +35,7 @@ use serde::Serialize;
 use self::exchange::Exchange;
 use self::handover::Batch;
 use self::sessions::Opened;
+use self::telling::Fresh;
 use super::reconcile::{CollectionKey, Entry, EntrySet, Options};
 use super::store::{self, Change, Store};
 use super::{Limits, Name, Refusal, Stamp};
@@ -73,6 +75,8 @@ pub struct Replica {
     rounds: u64,
     /// Collections of the last round that wait for a session, and with whom.
     waiting: VecDeque<(NodeId, Name)>,
+    /// Documents of which some members are to be told, and from whom they came.
+    fresh: BTreeSet<Fresh>,
     /// A fingerprint of all that is known of collections.
     catalogue: u64,
     /// Changes of the database, as Distri counts them.
@@ -108,7 +112,7 @@ impl Index {
 }
 
 impl Protocol for Replica {
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
     type Config = Config;
     type Message = Message;
     type Timer = Timer;
@@ -135,6 +139,7 @@ impl Protocol for Replica {
             due: BTreeSet::new(),
             rounds: 0,
             waiting: VecDeque::new(),
+            fresh: BTreeSet::new(),
             catalogue: 0,
             db_version: 0,
             holds_off_until: Time(0),
@@ -151,6 +156,7 @@ impl Protocol for Replica {
                 self.is_full = true;
                 self.exchanges.clear();
                 self.waiting.clear();
+                self.fresh.clear();
                 cx.set(Timer::Save, FULL_PAUSE);
             }
             Input::Members(members) => self.admit(&members),
@@ -158,6 +164,8 @@ impl Protocol for Replica {
             Input::Command { id, command } => self.command(id, command, cx),
             Input::Timer { timer: Timer::Round } => self.round(cx),
             Input::Timer { timer: Timer::Answer(session) } => self.ask_again(session, cx),
+            Input::Timer { timer: Timer::Tell } => self.tell_fresh(cx),
+            Input::Link { peer, up } if !self.is_full => self.connected(peer, up, cx),
             Input::Message { from, message, .. } if !self.is_full => self.receive(from, message, cx),
             _ => {}
         }
@@ -245,38 +253,6 @@ impl Replica {
             }
             Message::Taken { session, number, whole } => self.gave(from, (session, number), whole, cx),
             Message::Closed { session, catalogue } => self.close(from, session, catalogue, cx),
-        }
-    }
-
-    /// Takes in what a member tells unasked, and tells others what was new.
-    fn hear(&mut self, from: NodeId, changes: Vec<Change>, cx: &mut Context<'_, Self>) {
-        let mut fresh = Vec::new();
-        for change in changes {
-            match self.apply(&change, cx) {
-                Ok(true) => fresh.push(change),
-                Ok(false) => {}
-                // Its collection comes with the next session.
-                Err(Refusal::NoSuchCollection) => {}
-                Err(refusal) => cx.notify(Notice::Refused { peer: from, why: refusal.to_string() }),
-            }
-        }
-        self.push(fresh, Some(from), cx);
-    }
-
-    /// Tells a few members what is new.
-    fn push(&mut self, changes: Vec<Change>, except: Option<NodeId>, cx: &mut Context<'_, Self>) {
-        if changes.is_empty() {
-            return;
-        }
-        let mut members: Vec<NodeId> =
-            self.others.iter().copied().filter(|&other| Some(other) != except).collect();
-        let count = self.config.parameters.push as usize;
-        if count < members.len() {
-            cx.dice.shuffle(&mut members);
-            members.truncate(count);
-        }
-        for member in members {
-            cx.send(member, Message::Push { changes: changes.clone() });
         }
     }
 

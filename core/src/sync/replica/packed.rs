@@ -1,30 +1,29 @@
-//! Documents that are handed over, compressed on the wire: JSON repeats itself, and a member that begins with nothing takes all
-//! of it. LZ4, because the member is waiting.
+//! Documents on their way, compressed: JSON repeats itself, and a member that begins with nothing takes all of it. LZ4, because
+//! the member is waiting.
 
 use bytes::Bytes;
 use lz4_flex::block;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
-use crate::sync::{DocumentId, DocumentState};
-
-/// What a batch may have when it is unpacked, in bytes: many times what [`handover`](super::handover) puts in one.
+/// What a message may have when it is unpacked, in bytes: many times what [`handover`](super::handover) puts in one.
 const PLAIN_MAX: usize = 16 << 20;
 /// LZ4 says at most so many bytes with one.
 const RATIO_MAX: usize = 255;
 
-type Documents = Vec<(DocumentId, DocumentState)>;
-
-pub(super) fn serialize<S: Serializer>(documents: &Documents, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn serialize<T: Serialize, S: Serializer>(all: &T, serializer: S) -> Result<S::Ok, S::Error> {
     if serializer.is_human_readable() {
-        return documents.serialize(serializer);
+        return all.serialize(serializer);
     }
-    let plain = postcard::to_allocvec(documents).map_err(ser::Error::custom)?;
+    let plain = postcard::to_allocvec(all).map_err(ser::Error::custom)?;
     serializer.serialize_bytes(&block::compress_prepend_size(&plain))
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Documents, D::Error> {
+pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     if deserializer.is_human_readable() {
-        return Documents::deserialize(deserializer);
+        return T::deserialize(deserializer);
     }
     let packed = Bytes::deserialize(deserializer)?;
     let (claimed, _) = block::uncompressed_size(&packed).map_err(de::Error::custom)?;
@@ -33,7 +32,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     }
     let plain = block::decompress_size_prepended(&packed).map_err(de::Error::custom)?;
     match postcard::take_from_bytes(&plain).map_err(de::Error::custom)? {
-        (documents, []) => Ok(documents),
+        (all, []) => Ok(all),
         _ => Err(de::Error::custom("more than documents")),
     }
 }
@@ -43,7 +42,9 @@ mod tests {
     use super::*;
     use crate::contract::{Json, NodeId};
     use crate::sync::document::Writing;
-    use crate::sync::{Limits, Schema, Stamp};
+    use crate::sync::{DocumentId, DocumentState, Limits, Schema, Stamp};
+
+    type Documents = Vec<(DocumentId, DocumentState)>;
 
     #[derive(Debug, Deserialize, PartialEq, Serialize)]
     struct Packed(#[serde(with = "super")] Documents);

@@ -61,6 +61,8 @@ settings! {
         pub peers: Peers = Peers::Random;
         /// How many members hear of a fresh write at once, and tell as many in turn.
         pub push: u32 = 2, in 0..=64;
+        /// How long a fresh write waits for others that are told with it.
+        pub linger: Duration = Duration::from_millis(5), in Duration::ZERO..=Duration::from_secs(60);
         /// The most sessions at the same time that a replica takes part in.
         pub sessions: u32 = 8, in 1..=1024;
         /// How long a session waits for an answer before it asks again; it asks three times.

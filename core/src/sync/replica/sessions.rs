@@ -72,7 +72,7 @@ impl Replica {
     }
 
     /// Opens as many sessions as there may be.
-    fn open_next(&mut self, cx: &mut Context<'_, Self>) {
+    pub(super) fn open_next(&mut self, cx: &mut Context<'_, Self>) {
         while self.has_room(|opener| opener == self.me) {
             let Some((peer, collection)) = self.waiting.pop_front() else { return };
             let is_same = |exchange: &Exchange| exchange.peer == peer && exchange.collection == collection;
@@ -80,6 +80,33 @@ impl Replica {
                 self.open(peer, collection, cx);
             }
         }
+    }
+
+    /// A session of this collection with a member, as soon as there is room for one.
+    pub(super) fn ask_soon(&mut self, peer: NodeId, collection: Name) {
+        let asked = (peer, collection);
+        if !self.waiting.contains(&asked) {
+            self.waiting.push_back(asked);
+        }
+    }
+
+    /// A connection came up or went down. What was under way on it is lost; what was missed meanwhile is found now, not in some
+    /// later round.
+    pub(super) fn connected(&mut self, peer: NodeId, up: bool, cx: &mut Context<'_, Self>) {
+        if self.others.binary_search(&peer).is_err() {
+            return;
+        }
+        let is_lost = |(id, exchange): (&SessionId, &Exchange)| {
+            let is_unheard = exchange.is_fresh && id.opener == self.me;
+            (exchange.peer == peer && (!up || is_unheard)).then_some(*id)
+        };
+        let lost: Vec<SessionId> = self.exchanges.iter().filter_map(is_lost).collect();
+        lost.into_iter().for_each(|id| drop(self.drop_exchange(id, cx)));
+        self.waiting.retain(|(waiting, _)| *waiting != peer);
+        if up && cx.now >= self.holds_off_until {
+            self.waiting.extend(self.store.collections().map(|(name, _)| (peer, name.clone())));
+        }
+        self.open_next(cx);
     }
 
     fn partner(&mut self, cx: &mut Context<'_, Self>) -> Option<NodeId> {

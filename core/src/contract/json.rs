@@ -39,7 +39,8 @@ impl Json {
         let mut value: serde_json::Value =
             serde_json::from_str(text).map_err(|error| JsonError::Syntax(error.to_string()))?;
         one_form(&mut value);
-        Ok(Self(value.to_string().into()))
+        let text = serde_json::to_string(&value).map_err(|error| JsonError::Syntax(error.to_string()))?;
+        Ok(Self(text.into()))
     }
 
     /// Text that is known to be canonical, because it was put together from canonical parts.

@@ -1,14 +1,19 @@
 //! What a replica has taken in: for every writer, the time of its latest write.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::Stamp;
 use crate::contract::NodeId;
 
 /// A version vector: of each writer, the latest time that is covered. All earlier writes of it are covered, too.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+// Not from small vectors: they would believe any length.
 #[serde(try_from = "Vec<(NodeId, u64)>")]
-pub struct VersionVector(Vec<(NodeId, u64)>);
+pub struct VersionVector(Entries);
+
+/// Most documents have one writer, or two.
+type Entries = SmallVec<[(NodeId, u64); 2]>;
 
 /// Why entries are no version vector: its one form names each writer once, in ascending order, and none that wrote nothing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -17,7 +22,7 @@ pub struct BadVector;
 
 impl VersionVector {
     /// Entries in any order, at the cost of sorting them.
-    fn of(mut entries: Vec<(NodeId, u64)>) -> Self {
+    fn of(mut entries: Entries) -> Self {
         entries.sort();
         entries.dedup_by(|later, earlier| {
             let is_same = later.0 == earlier.0;
@@ -96,7 +101,11 @@ impl TryFrom<Vec<(NodeId, u64)>> for VersionVector {
 
     fn try_from(entries: Vec<(NodeId, u64)>) -> Result<Self, BadVector> {
         let ascends = entries.is_sorted_by(|one, next| one.0 < next.0);
-        if ascends && entries.iter().all(|entry| entry.1 > 0) { Ok(Self(entries)) } else { Err(BadVector) }
+        if ascends && entries.iter().all(|entry| entry.1 > 0) {
+            Ok(Self(entries.into()))
+        } else {
+            Err(BadVector)
+        }
     }
 }
 

@@ -118,10 +118,14 @@ impl<P: Protocol, L: Link, W: Watch<P>> Node<P, L, W> {
     }
 }
 
+/// Most records fit into so many bytes without asking for more.
+const RECORD_ROOM: usize = 512;
+
 /// A record as it goes to the disk.
 ///
 /// # Panics
 /// If it cannot be encoded: the protocol's type is wrong, and the life ends before anything is promised.
 fn encoded(record: &impl Data) -> Vec<u8> {
-    postcard::to_allocvec(record).unwrap_or_else(|error| panic!("a record cannot be encoded: {error}"))
+    postcard::to_extend(record, Vec::with_capacity(RECORD_ROOM))
+        .unwrap_or_else(|error| panic!("a record cannot be encoded: {error}"))
 }

@@ -139,8 +139,10 @@ impl<'a> Parts<'a> {
             registers: registers.collect(),
             stamps: stamps.iter().map(|stamp| (stamp.node, stamp.time)).collect(),
         };
+        let register = |register: &Register<'_>| 4 + register.path.len() + register.content.text().len();
+        let room = 64 + self.registers.iter().map(register).sum::<usize>();
         // Writing to memory fails only if there is none.
-        postcard::to_allocvec(&layout).unwrap_or_default()
+        postcard::to_extend(&layout, Vec::with_capacity(room)).unwrap_or_default()
     }
 
     /// The stamps of all registers, sorted.

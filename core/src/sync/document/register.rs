@@ -97,6 +97,14 @@ impl Content<'_> {
         }
     }
 
+    /// The JSON in it, if it holds any.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Content::Leaf(text) | Content::Sibling(text) | Content::Element(text) => text,
+            Content::Removed | Content::Object | Content::Set | Content::Contribution(_) => "",
+        }
+    }
+
     fn hash(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();
         match self {

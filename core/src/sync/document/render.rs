@@ -10,8 +10,8 @@ use crate::contract::Json;
 
 /// The whole document with its `_id`.
 pub(super) fn body(registers: &[Register<'_>], id: DocumentId) -> Json {
-    let mut out =
-        String::with_capacity(64 + registers.iter().map(|register| register.path.len() + 16).sum::<usize>());
+    let member = |register: &Register<'_>| 4 + register.path.len() + register.content.text().len();
+    let mut out = String::with_capacity(64 + registers.iter().map(member).sum::<usize>());
     push_object(&mut out, registers.get(1..).unwrap_or_default(), 0, Some(id));
     Json::canonical(out)
 }

@@ -40,7 +40,7 @@ impl Replica {
 
     /// A few members are to be told of a document, together with others of this moment.
     pub(super) fn tell_soon(&mut self, fresh: Fresh, cx: &mut Context<'_, Self>) {
-        if self.config.parameters.push == 0 {
+        if self.config.parameters.push == 0 || self.others.is_empty() {
             return;
         }
         if self.fresh.is_empty() {

@@ -62,6 +62,12 @@ impl Bench {
         }
     }
 
+    /// A client asks this now.
+    pub(crate) fn command(&mut self, node: u32, command: Command) {
+        self.world.command(self.world.now(), NodeId(node), CommandId(self.asked), command);
+        self.asked += 1;
+    }
+
     /// Ends all faults, and waits until all agree or the time is over. Whether they do.
     pub(crate) fn settle(&mut self, patience: Duration) -> bool {
         self.eyes.show(&self.world, Observation::Healed);

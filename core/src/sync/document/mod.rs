@@ -229,6 +229,16 @@ impl DocumentState {
         paths
     }
 
+    /// The latest write of a value at a path or above it.
+    #[must_use]
+    pub fn written_last(&self, path: &Pointer) -> Stamp {
+        let parts = self.parts();
+        let registers = parts.registers.iter();
+        let above =
+            registers.filter(|register| register.is_value() && is_within(path.path(), &register.path));
+        above.map(|register| register.stamp).max().unwrap_or_default()
+    }
+
     /// Whether a write to `path` of this stamp, made in `epoch`, is in here or was superseded by a later one: the version of
     /// the path is at least the write's.
     #[must_use]

@@ -7,7 +7,7 @@ use super::{Config, Flaw, Replica};
 use crate::contract::{CommandId, Findings, NodeId, Observation, Probe, Time, View};
 use crate::sync::reconcile::Outcome;
 use crate::sync::store::Receipt;
-use crate::sync::{Deletes, DocumentId, Name, Stamp};
+use crate::sync::{Deletes, DocumentId, Name, Stamp, VersionVector};
 
 type Seen<'a> = &'a dyn View<Replica>;
 
@@ -15,7 +15,7 @@ type Seen<'a> = &'a dyn View<Replica>;
 const RECEIPTS_MAX: usize = 200_000;
 
 /// Metrics that count.
-const COUNTS: [&str; 14] = [
+const COUNTS: [&str; 15] = [
     "writes",
     "deletions",
     "reads",
@@ -30,14 +30,23 @@ const COUNTS: [&str; 14] = [
     "items_touched",
     "refused_from_peers",
     "sent",
+    "unchecked",
 ];
+
+/// A write that was acknowledged.
+#[derive(Clone, Debug)]
+struct Acknowledged {
+    receipt: Receipt,
+    /// What the writer's replica had taken in of the document by then.
+    seen: VersionVector,
+}
 
 /// Watches a system of replicas.
 #[derive(Clone, Debug)]
 pub struct ReplicaProbe {
     asked: BTreeMap<(NodeId, CommandId), Command>,
     /// What was acknowledged, to be found in the end.
-    receipts: Vec<Receipt>,
+    acknowledged: Vec<Acknowledged>,
     /// Documents that somebody asked to delete: they may be missing.
     deleting: BTreeSet<(Name, DocumentId)>,
     /// Deletions that were acknowledged.
@@ -56,7 +65,7 @@ impl Probe<Replica> for ReplicaProbe {
     fn new(_: &Config, _: u32) -> Self {
         Self {
             asked: BTreeMap::new(),
-            receipts: Vec::new(),
+            acknowledged: Vec::new(),
             deleting: BTreeSet::new(),
             deleted: BTreeMap::new(),
             read: BTreeMap::new(),
@@ -129,15 +138,11 @@ impl ReplicaProbe {
                         format!("{node} wrote {id} at {stamp} after it had shown {before}")
                     });
                 }
-                let receipt = view.state(node).and_then(|replica| {
-                    let (name, state) =
-                        replica.store().collection_states().find(|(name, _)| *name == collection)?;
-                    let document = replica.store().state(collection.as_str(), *id)?;
-                    let paths = document.written_at(*stamp);
-                    let (name, collection_epoch, epoch) = (name.clone(), state.epoch, document.epoch());
-                    Some(Receipt { collection: name, collection_epoch, id: *id, epoch, stamp: *stamp, paths })
-                });
-                self.receipts.extend(receipt.filter(|_| self.receipts.len() < RECEIPTS_MAX));
+                let has_room = self.acknowledged.len() < RECEIPTS_MAX;
+                match view.state(node).and_then(|replica| acknowledged(replica, collection, *id, *stamp)) {
+                    Some(write) if has_room => self.acknowledged.push(write),
+                    _ => findings.add("unchecked", 1.0),
+                }
             }
             (Command::DeleteDocument { collection, id, .. }, Reply::Deleted { stamp, .. }) => {
                 findings.add("deletions", 1.0);
@@ -184,8 +189,7 @@ impl ReplicaProbe {
         let replicas: Vec<&Replica> = nodes(view).filter_map(|node| view.state(node)).collect();
         let all_up = replicas.len() == view.nodes() as usize;
         let mut lost = 0.0;
-        let superseded = self.receipts.iter().filter(|receipt| is_superseded(&replicas, receipt)).count();
-        for receipt in &self.receipts {
+        for Acknowledged { receipt, .. } in &self.acknowledged {
             let may_be_gone = self.deleting.contains(&(receipt.collection.clone(), receipt.id));
             let is_held =
                 replicas.iter().any(|replica| replica.store().holds(receipt).unwrap_or(may_be_gone));
@@ -197,7 +201,9 @@ impl ReplicaProbe {
             }
         }
         findings.number("lost", lost);
-        findings.number("superseded", superseded as f64);
+        let (superseded, overwritten) = self.later(&replicas);
+        findings.number("superseded", superseded);
+        findings.number("overwritten", overwritten);
         let converged = is_converged(view);
         findings.number("converged", f64::from(u8::from(converged)));
         let resurrected = if converged { self.resurrected(&replicas, view, findings) } else { 0.0 };
@@ -208,6 +214,35 @@ impl ReplicaProbe {
             findings.number("documents", (entries - tombstones) as f64);
             findings.number("tombstones", tombstones as f64);
         }
+    }
+
+    /// How many writes lost a path to a later write that had not seen them, and how many of the others to one that had. Where
+    /// the document is gone, the first replica does not tell.
+    fn later(&self, replicas: &[&Replica]) -> (f64, f64) {
+        let Some(replica) = replicas.first() else { return (0.0, 0.0) };
+        let writes: BTreeMap<(DocumentId, Stamp), &VersionVector> = self
+            .acknowledged
+            .iter()
+            .map(|write| ((write.receipt.id, write.receipt.stamp), &write.seen))
+            .collect();
+        let (mut superseded, mut overwritten) = (0.0, 0.0);
+        for Acknowledged { receipt, .. } in &self.acknowledged {
+            let Receipt { collection, id, stamp, paths, .. } = receipt;
+            let Some(state) = replica.store().state(collection.as_str(), *id) else { continue };
+            let shown = state.written_at(*stamp);
+            let later =
+                paths.iter().filter(|path| !shown.contains(path)).map(|path| state.written_last(path));
+            // What goes without a later value was seen. A later write that nobody was told of has seen nothing, for all we know.
+            let has_seen = |later: Stamp| {
+                later < *stamp || writes.get(&(*id, later)).is_some_and(|seen| seen.covers(*stamp))
+            };
+            match later.map(has_seen).reduce(|one, other| one && other) {
+                Some(true) => overwritten += 1.0,
+                Some(false) => superseded += 1.0,
+                None => {}
+            }
+        }
+        (superseded, overwritten)
     }
 
     /// Documents that are back although they were deleted, and nobody wrote them anew.
@@ -232,12 +267,14 @@ impl ReplicaProbe {
     }
 }
 
-/// Whether some path that a write wrote shows a later one, or the document is gone or begun anew.
-fn is_superseded(replicas: &[&Replica], receipt: &Receipt) -> bool {
-    let Some(replica) = replicas.first() else { return false };
-    let state = replica.store().state(receipt.collection.as_str(), receipt.id);
-    let shown = state.map(|state| state.written_at(receipt.stamp)).unwrap_or_default();
-    receipt.paths.iter().any(|path| !shown.contains(path))
+/// What is to be found in the end of a write that a replica has acknowledged, if it has it still.
+fn acknowledged(replica: &Replica, name: &Name, id: DocumentId, stamp: Stamp) -> Option<Acknowledged> {
+    let (name, collection) = replica.store().collection_states().find(|(known, _)| *known == name)?;
+    let document = replica.store().state(name.as_str(), id)?;
+    let (collection, collection_epoch) = (name.clone(), collection.epoch);
+    let (epoch, paths) = (document.epoch(), document.written_at(stamp));
+    let receipt = Receipt { collection, collection_epoch, id, epoch, stamp, paths };
+    Some(Acknowledged { receipt, seen: document.seen() })
 }
 
 fn noticed(notice: &Notice, findings: &mut Findings) {

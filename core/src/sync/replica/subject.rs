@@ -46,8 +46,14 @@ impl Subject for Replica {
             metric(
                 "superseded",
                 "",
-                "acknowledged writes of which a path shows a later write in the end, whether that had seen them or not",
+                "acknowledged writes of which a path shows a later write in the end that had not seen them: concurrent losers",
             ),
+            metric(
+                "overwritten",
+                "",
+                "acknowledged writes of which a path shows a later write in the end, each of which had seen them",
+            ),
+            metric("unchecked", "", "acknowledged writes that are not looked for in the end: too many"),
             metric(
                 "buried",
                 "",

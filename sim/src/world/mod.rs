@@ -33,7 +33,7 @@ pub(crate) use event::{Body, Event, NOBODY, Other, Route};
 
 /// Raised by every change that moves a draw or the order of events: the same version, scenario and seed give the
 /// same digest.
-pub const MODEL_VERSION: u32 = 3;
+pub const MODEL_VERSION: u32 = 4;
 
 /// What a world is made of.
 #[derive(Clone, Debug, Default)]

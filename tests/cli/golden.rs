@@ -16,7 +16,7 @@ const MODEL_VERSION: u32 = 4;
 const GOLDEN: [(&str, &[&str]); 7] = [
     ("raft", &["acfbcaa9799540c8", "3df7b249134af6bd"]),
     ("regions", &["c4280ba948bbb294", "6f6f4f6fa900e5c7", "10a8220e6e86c4f0", "41d3efc3a98e44f1"]),
-    ("documents", &["8f86f0c3a60857ff", "e34816039feba716", "052f592220fc335c", "51654041958fad91"]),
+    ("documents", &["b54794e9cd556de1", "bd12d2006701186a", "e94c9d745bfde05d", "ab45f297e63cc65e"]),
     ("chunks", &["7868a4348c4d92bc", "ae3344177db26ae7"]),
     ("network", &["25499dc0b63022b1", "5f7e988a0add0dc1"]),
     ("clocks", &["07cb19a18feee6f3", "b28f99cbdd3f0052"]),

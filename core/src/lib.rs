@@ -4,5 +4,6 @@ pub mod chunks;
 pub mod contract;
 pub mod distri;
 pub mod election;
+pub mod scheduler;
 pub mod settings;
 pub mod sync;

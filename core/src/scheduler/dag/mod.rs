@@ -1,0 +1,1 @@
+//! Task graphs, and the policies that lay them out on processors.

@@ -1,0 +1,7 @@
+//! Scheduling: tasks with needs on nodes with capacities, and whom to believe about their results.
+//!
+//! What is here is pure: task graphs and the policies that lay them out (`dag`), and the policies that decide which result
+//! of several is accepted, and what that says of who gave it (`trust`).
+
+pub mod dag;
+pub mod trust;

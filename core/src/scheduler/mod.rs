@@ -1,7 +1,9 @@
 //! Scheduling: tasks with needs on nodes with capacities, and whom to believe about their results.
 //!
-//! What is here is pure: task graphs and the policies that lay them out (`dag`), and the policies that decide which result
-//! of several is accepted, and what that says of who gave it (`trust`).
+//! What is here is pure: task graphs and the policies that lay them out (`dag`), published graphs and arrivals read from
+//! their text (`import`), and the policies that decide which result of several is accepted, and what that says of who
+//! gave it (`trust`).
 
 pub mod dag;
+pub mod import;
 pub mod trust;

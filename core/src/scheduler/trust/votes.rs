@@ -1,0 +1,99 @@
+//! What is known of one task: who was asked, what they said, what was accepted.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::answer::Answer;
+use super::book::Identity;
+use super::fixed::Fixed;
+
+/// A worker's place in a task. It has one at most, and keeps it: nobody votes twice.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub enum Seat {
+    /// It has the task.
+    Asked,
+    /// It had the task for too long, or failed. Its answer still counts if it comes.
+    Lapsed,
+    /// It answered.
+    Answered {
+        /// What.
+        answer: Answer,
+        /// Whether it was judged by the accepted answer: that is done once.
+        judged: bool,
+    },
+}
+
+/// An answer that is accepted.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub struct Accepted {
+    /// Whose it is: all that agree with it are valid.
+    pub answer: Identity,
+    /// How much speaks for it, of 1: the share of trust, reputation or votes, or the probability that it is right.
+    /// DistriCloud's score is ten times this.
+    pub confidence: Fixed,
+}
+
+/// The votes on one task.
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub struct Votes {
+    pub(super) overlap: Option<u32>,
+    /// How many answers the draws ask for, once somebody was asked.
+    pub(super) need: Option<u32>,
+    pub(super) seats: BTreeMap<Identity, Seat>,
+    pub(super) accepted: Option<Accepted>,
+}
+
+/// Why an answer is not taken.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, thiserror::Error)]
+pub enum Misplaced {
+    /// The worker was not asked.
+    #[error("the worker does not have this task")]
+    NotAsked,
+    /// The worker has answered.
+    #[error("the worker has answered this task before")]
+    Again,
+}
+
+impl Votes {
+    /// Of a task that wants this overlap; without one, that of the policy.
+    #[must_use]
+    pub fn new(overlap: Option<u32>) -> Self {
+        Self { overlap, ..Self::default() }
+    }
+
+    /// Takes down a worker's answer.
+    ///
+    /// # Errors
+    /// If it was not asked, or has answered before; nothing is changed then.
+    pub fn record(&mut self, who: Identity, answer: Answer) -> Result<(), Misplaced> {
+        match self.seats.get_mut(&who) {
+            None => Err(Misplaced::NotAsked),
+            Some(Seat::Answered { .. }) => Err(Misplaced::Again),
+            Some(seat) => {
+                *seat = Seat::Answered { answer, judged: false };
+                Ok(())
+            }
+        }
+    }
+
+    /// Who was asked, in ascending order, and what came of it.
+    pub fn seats(&self) -> impl Iterator<Item = (Identity, &Seat)> {
+        self.seats.iter().map(|(who, seat)| (*who, seat))
+    }
+
+    /// What a worker answered, if it did.
+    #[must_use]
+    pub fn answer(&self, who: Identity) -> Option<&Answer> {
+        match self.seats.get(&who) {
+            Some(Seat::Answered { answer, .. }) => Some(answer),
+            _ => None,
+        }
+    }
+
+    /// What was accepted, if the task is decided.
+    #[must_use]
+    pub const fn accepted(&self) -> Option<Accepted> {
+        self.accepted
+    }
+}

@@ -16,7 +16,11 @@
 //! an answer comes        -> Votes::record, or Policy::check if it was a spot-check
 //! a lease runs out       -> Policy::lapse; the worker keeps its seat, so its late answer is compared
 //! a worker is found out  -> ask for the verdict of all open tasks again: its votes count no more
+//! nobody is left to ask  -> spot-checks for those who voted, if Policy::learns_from_checks; or wait for newcomers
 //! ```
+//!
+//! What is accepted stays so, even if a worker that spoke for it is found out later. And no policy can tell a newcomer from
+//! a saboteur under a new name: the bound of `credibility` holds while at most `prior` of those who come are saboteurs.
 //!
 //! [`Saboteur`] is who it is all for. [`formulas`] are what the papers expect, for charts and tests.
 //!

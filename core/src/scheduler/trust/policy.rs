@@ -217,6 +217,13 @@ impl Policy {
         Draw::Work
     }
 
+    /// Whether spot-checks tell this policy anything. Then a hub may give some of its own accord: to idle workers, or to
+    /// those who voted on a task that nobody is left to ask about, which makes them credible enough or finds them out.
+    #[must_use]
+    pub fn learns_from_checks(&self) -> bool {
+        self.validation == Validation::Credibility
+    }
+
     /// Takes down that a spot-check was answered rightly or wrongly.
     ///
     /// After a wrong one, with a blacklist, the verdicts of all undecided tasks change: its votes count no more, and no

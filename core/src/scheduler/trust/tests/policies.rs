@@ -348,6 +348,25 @@ fn who_fails_a_spot_check_is_out_and_its_votes_count_no_more() {
     assert_eq!(hub.draw(0), Draw::Work);
 }
 
+#[test]
+fn where_nobody_is_left_to_ask_spot_checks_decide() {
+    let mut hub = Hub::new(&without_spot_checks());
+    for (who, text) in [(0, "a"), (1, "a"), (2, "a"), (3, "lie")] {
+        hub.vote(who, text);
+    }
+    // {.8, .8, .8} against {.8} is 64 / 69.
+    assert_eq!(hub.verdict(), Verdict::Ask(1));
+    assert!(hub.policy.learns_from_checks());
+    let mut rounds = 0;
+    while hub.verdict() == Verdict::Ask(1) {
+        (0..4).for_each(|who| hub.policy.check(&mut hub.book, Identity(who), true));
+        rounds += 1;
+    }
+    // A liar that passes them all is outvoted: 9.87^3 against 9.87 is 0.9889, 20.7^3 against 20.7 is 0.9977.
+    assert_eq!((rounds, hub.settle().0), (2, 0));
+    assert_eq!(hub.standing(3).invalid, 1);
+}
+
 /// 200 of 2,000 with a standard deviation of 13.4: 5 of them either way.
 #[test]
 fn spot_checks_come_at_their_rate_and_take_no_seat() {

@@ -15,7 +15,7 @@ mod tests;
 pub use stg::stg;
 pub use swf::{ARRIVALS_MAX, Arrival, swf};
 use thiserror::Error;
-pub use wfcommons::{COMPARISONS_MAX, SCHEMA_VERSION, wfcommons};
+pub use wfcommons::{COMPARISONS_MAX, SCHEMA_VERSIONS, wfcommons};
 
 /// What is wrong with a text.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]

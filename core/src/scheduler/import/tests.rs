@@ -110,6 +110,8 @@ fn a_workflow_is_read() {
     assert_eq!(works(&graph), [2_774_000_000, 1, 3_000_000_000, 0]);
     // What only one side tells counts, too; so does a file once that is named twice.
     assert_eq!(edges(&graph), [(0, 1, 20), (0, 2, 23), (1, 3, 4), (2, 3, 0)]);
+    let later = WFCOMMONS.replace(r#""1.5""#, r#""1.6""#);
+    assert_eq!(wfcommons(&later), Ok(graph));
 }
 
 /// What a text becomes, what it says of that.
@@ -190,7 +192,7 @@ fn a_damaged_log_is_told_by_line_and_column() {
 fn a_damaged_workflow_is_told_by_its_place() {
     let tasks = "workflow.specification.tasks";
     for (from, to, expected) in [
-        (r#""1.5""#, r#""1.4""#, "schemaVersion: `1.4`, expected `1.5`".to_owned()),
+        (r#""1.5""#, r#""1.4""#, "schemaVersion: `1.4`, expected `1.5` or `1.6`".to_owned()),
         (r#""1.5""#, "1.5", "line 3, column 22: invalid type: floating point `1.5`, expected a string".into()),
         (r#""id": "l", "#, "", "line 10, column 51: missing field `id`".into()),
         (r#"["s"]"#, r#"["t"]"#, format!("{tasks}[1].parents[0]: `t`, expected the id of one of {tasks}")),
@@ -246,11 +248,35 @@ fn a_damaged_workflow_is_told_by_its_place() {
         assert_eq!(told(wfcommons(&damaged)), expected);
     }
     let sizes = WFCOMMONS.replace("20", &u64::MAX.to_string());
-    let expected = format!("{tasks}[2].inputFiles: the files together are larger than can be counted");
+    let expected = format!(
+        "{tasks}[2].inputFiles: the files together are larger than can be counted, expected less than 16 EiB"
+    );
     assert_eq!(told(wfcommons(&sizes)), expected);
     let cut = &WFCOMMONS[..90];
     assert!(told(wfcommons(cut)).starts_with("line 5, column "), "{}", told(wfcommons(cut)));
     assert!(told(wfcommons(&"[".repeat(100_000))).starts_with("line 1, column "));
+}
+
+/// A text in which every task hands every file to every other would take hours to read.
+#[test]
+fn too_many_files_in_common_are_refused_at_once() {
+    let list = |names: &mut dyn Iterator<Item = String>| names.collect::<Vec<_>>().join(",");
+    let names = |count: usize| list(&mut (0..count).map(|nth| format!("\"{nth}\"")));
+    let givers = names(410);
+    let files = names(400);
+    let giver = |nth| format!(r#"{{"id":"{nth}","parents":[],"children":[],"outputFiles":[{files}]}}"#);
+    let taker =
+        |nth| format!(r#"{{"id":"t{nth}","parents":[{givers}],"children":[],"inputFiles":[{files}]}}"#);
+    let tasks = list(&mut (0..410).map(giver).chain((0..410).map(taker)));
+    let runs = (0..410).map(|nth| format!("{nth}")).chain((0..410).map(|nth| format!("t{nth}")));
+    let runs = list(&mut runs.map(|id| format!(r#"{{"id":"{id}","runtimeInSeconds":1}}"#)));
+    let sizes = list(&mut (0..400).map(|nth| format!(r#"{{"id":"{nth}","sizeInBytes":1}}"#)));
+    let text = format!(
+        r#"{{"schemaVersion":"1.5","workflow":{{"specification":{{"tasks":[{tasks}],"files":[{sizes}]}},
+        "execution":{{"tasks":[{runs}]}}}}}}"#
+    );
+    let expected = "workflow.specification.tasks: 67240000 files to compare, expected at most 67108864";
+    assert_eq!(told(wfcommons(&text)), expected);
 }
 
 proptest! {

@@ -9,10 +9,10 @@ use crate::contract::Duration;
 use crate::scheduler::dag::{Edge, Task, TaskGraph};
 use crate::settings::Bytes;
 
-/// The version of the format that is read.
-pub const SCHEMA_VERSION: &str = "1.5";
+/// The versions of the format that are read: in what counts here, the later one differs in nothing.
+pub const SCHEMA_VERSIONS: [&str; 2] = ["1.5", "1.6"];
 /// How often a file of one task is looked for among those of another, at most: a workflow's tasks have few files each.
-pub const COMPARISONS_MAX: usize = 1 << 28;
+pub const COMPARISONS_MAX: usize = 1 << 26;
 
 #[derive(Deserialize)]
 struct Document {
@@ -69,7 +69,7 @@ const TASKS: &str = "workflow.specification.tasks";
 const FILES: &str = "workflow.specification.files";
 const EXECUTED: &str = "workflow.execution.tasks";
 
-/// Reads a workflow in WfFormat 1.5. Of the document only the graph counts: a task's name is its `id`, its work its
+/// Reads a workflow in WfFormat 1.5 or 1.6. Of the document only the graph counts: a task's name is its `id`, its work its
 /// `runtimeInSeconds`, to the nanosecond; an edge leads from each parent to each child, whichever of the two says so, and
 /// carries the files that the one puts out and the other takes in.
 ///
@@ -77,8 +77,9 @@ const EXECUTED: &str = "workflow.execution.tasks";
 /// The first thing that is wrong: by line and column where the text is not such a document, else by its path.
 pub fn wfcommons(text: &str) -> Result<TaskGraph, ImportError> {
     let document: Document = serde_json::from_str(text).map_err(|error| syntax(&error))?;
-    if document.schema_version != SCHEMA_VERSION {
-        let problem = format!("{}, expected `{SCHEMA_VERSION}`", excerpt(&document.schema_version));
+    if !SCHEMA_VERSIONS.contains(&document.schema_version.as_str()) {
+        let expected = SCHEMA_VERSIONS.map(excerpt).join(" or ");
+        let problem = format!("{}, expected {expected}", excerpt(&document.schema_version));
         return Err(ImportError::json("schemaVersion", problem));
     }
     let Specification { tasks: specified, files } = document.workflow.specification;
@@ -167,9 +168,13 @@ fn edges(
     pairs.sort_unstable();
     pairs.dedup();
     let transfers = Transfers::new(specified, files)?;
-    let mut left = COMPARISONS_MAX;
+    let comparisons: usize = pairs.iter().map(|(from, to)| transfers.files(*from, *to).0.len()).sum();
+    if comparisons > COMPARISONS_MAX {
+        let problem = format!("{comparisons} files to compare, expected at most {COMPARISONS_MAX}");
+        return Err(ImportError::json(TASKS, problem));
+    }
     let edge = |(from, to)| {
-        let data = transfers.between(from, to, &mut left)?;
+        let data = transfers.between(from, to)?;
         Ok(Edge { from: from as u32, to: to as u32, data })
     };
     pairs.into_iter().map(edge).collect()
@@ -216,17 +221,21 @@ impl<'a> Transfers<'a> {
         Ok(Self { files, inputs, outputs: outputs.collect::<Result<_, _>>()? })
     }
 
+    /// What one task puts out and what another takes in, the shorter list first.
+    fn files(&self, from: usize, to: usize) -> (&[usize], &[usize]) {
+        let (given, taken) = (self.outputs[from].as_slice(), self.inputs[to].as_slice());
+        if given.len() < taken.len() { (given, taken) } else { (taken, given) }
+    }
+
     /// How much one task hands to another.
-    fn between(&self, from: usize, to: usize, left: &mut usize) -> Result<Bytes, ImportError> {
-        let (given, taken) = (&self.outputs[from], &self.inputs[to]);
-        let (few, many) = if given.len() < taken.len() { (given, taken) } else { (taken, given) };
-        let wrong = |problem: &str| ImportError::json(format!("{TASKS}[{to}].inputFiles"), problem);
-        *left = left.checked_sub(few.len()).ok_or_else(|| {
-            wrong("the tasks have too many files in common to be compared, expected some of each")
-        })?;
+    fn between(&self, from: usize, to: usize) -> Result<Bytes, ImportError> {
+        let (few, many) = self.files(from, to);
         let shared = few.iter().filter(|file| many.binary_search(file).is_ok());
         let mut sizes = shared.map(|file| self.files[*file].size_in_bytes);
-        let sum = sizes.try_fold(0_u64, u64::checked_add);
-        sum.map(Bytes).ok_or_else(|| wrong("the files together are larger than can be counted"))
+        let sum = sizes.try_fold(0_u64, u64::checked_add).map(Bytes);
+        sum.ok_or_else(|| {
+            let problem = "the files together are larger than can be counted, expected less than 16 EiB";
+            ImportError::json(format!("{TASKS}[{to}].inputFiles"), problem)
+        })
     }
 }

@@ -349,6 +349,24 @@ fn who_fails_a_spot_check_is_out_and_its_votes_count_no_more() {
 }
 
 #[test]
+fn neither_who_dissents_nor_who_was_found_out_confirms_an_answer() {
+    let mut hub = Hub::new(&without_spot_checks());
+    assert_eq!(hub.draw(0), Draw::Work);
+    (0..60).for_each(|_| hub.policy.check(&mut hub.book, Identity(0), true));
+    // Odds of 652 against 4.
+    hub.open(None);
+    hub.vote(1, "lie");
+    hub.vote(0, "a");
+    assert_eq!(hub.settle().2, [(0, Judgement::Unconfirmed), (1, Judgement::Refuted)]);
+
+    hub.open(None);
+    hub.vote(2, "a");
+    hub.policy.check(&mut hub.book, Identity(2), false);
+    hub.vote(0, "a");
+    assert_eq!(hub.settle().2, [(0, Judgement::Unconfirmed), (2, Judgement::Unconfirmed)]);
+}
+
+#[test]
 fn where_nobody_is_left_to_ask_spot_checks_decide() {
     let mut hub = Hub::new(&without_spot_checks());
     for (who, text) in [(0, "a"), (1, "a"), (2, "a"), (3, "lie")] {

@@ -64,7 +64,12 @@ impl Bench {
 
     /// A client asks this now.
     pub(crate) fn command(&mut self, node: u32, command: Command) {
-        self.world.command(self.world.now(), NodeId(node), CommandId(self.asked), command);
+        self.command_at(Duration::ZERO, node, command);
+    }
+
+    /// A client asks this in a while.
+    pub(crate) fn command_at(&mut self, after: Duration, node: u32, command: Command) {
+        self.world.command(self.world.now() + after, NodeId(node), CommandId(self.asked), command);
         self.asked += 1;
     }
 

@@ -5,5 +5,6 @@ mod counts;
 mod faults;
 #[path = "../ground/mod.rs"]
 mod ground;
+mod kinds;
 mod planted;
 mod properties;

@@ -46,12 +46,13 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 /// Faults within the first five seconds.
-fn faults() -> impl Strategy<Value = Vec<Timed>> {
+pub(crate) fn faults() -> impl Strategy<Value = Vec<Timed>> {
     prop::collection::vec((0..5_000u64, action()).prop_map(|(millis, action)| at(millis, action)), 0..40)
 }
 
-/// Links this unreliable, in parts per thousand; disks this slow; clocks up to twenty seconds wrong.
-fn world() -> impl Strategy<Value = Setup> {
+/// Links this unreliable, in parts per thousand; disks this slow; clocks up to twenty seconds wrong. Nodes may hear of others that
+/// come and go.
+pub(crate) fn world() -> impl Strategy<Value = Setup> {
     let link = (0..30_000u64, 0..30_000u64, 0..=200u64, 0..=200u64).prop_map(|(a, b, loss, duplicate)| {
         let share = |thousandths: u64| u64::MAX / 1_000 * thousandths;
         let reorder = Reorder { share: share(duplicate), by: uniform(0, 10 * b) };
@@ -62,8 +63,8 @@ fn world() -> impl Strategy<Value = Setup> {
             ..Link::new(uniform(a.min(b), a.max(b)))
         }
     });
-    (1..=NODES, any::<u64>(), link, prop::option::of(1..20_000u64), 0..20_000_000u64, any::<[bool; 3]>())
-        .prop_map(|(nodes, seed, link, sync, skew, [is_blocking, is_wire, shuffles_ties])| Setup {
+    (1..=NODES, any::<u64>(), link, prop::option::of(1..20_000u64), 0..20_000_000u64, any::<[bool; 4]>())
+        .prop_map(|(nodes, seed, link, sync, skew, [is_blocking, is_wire, shuffles_ties, hints])| Setup {
             nodes,
             seed,
             network: Network::uniform(link),
@@ -71,12 +72,13 @@ fn world() -> impl Strategy<Value = Setup> {
             clocks: Clocks { skew: Some(uniform(0, skew)), ..Clocks::default() },
             is_wire,
             shuffles_ties,
+            hints: hints.then_some(ms(5)),
             ..Setup::default()
         })
 }
 
 /// Every method that merges, and all that goes with it.
-fn parameters() -> impl Strategy<Value = Parameters> {
+pub(crate) fn parameters() -> impl Strategy<Value = Parameters> {
     let merging: Vec<Method> =
         Method::ALL.iter().copied().filter(|method| *method != Method::Overwrite).collect();
     let order = prop::sample::select(Order::ALL.to_vec());
@@ -108,7 +110,7 @@ fn load() -> impl Strategy<Value = Load> {
 }
 
 /// The same cases every time: so many, or as many as `PROPTEST_CASES` says.
-fn config() -> ProptestConfig {
+pub(crate) fn config() -> ProptestConfig {
     const USUAL: u32 = 256;
     let asked = ProptestConfig::default().cases;
     ProptestConfig {

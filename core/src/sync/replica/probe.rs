@@ -6,7 +6,7 @@ use super::messages::{Command, Notice, Reply};
 use super::{Config, Flaw, Replica};
 use crate::contract::{CommandId, Findings, NodeId, Observation, Probe, Time, View};
 use crate::sync::reconcile::Outcome;
-use crate::sync::store::Receipt;
+use crate::sync::store::{Receipt, Store};
 use crate::sync::{Deletes, DocumentId, Name, Stamp, VersionVector};
 
 type Seen<'a> = &'a dyn View<Replica>;
@@ -49,8 +49,8 @@ pub struct ReplicaProbe {
     acknowledged: Vec<Acknowledged>,
     /// Documents that somebody asked to delete: they may be missing.
     deleting: BTreeSet<(Name, DocumentId)>,
-    /// Deletions that were acknowledged.
-    deleted: BTreeMap<(Name, DocumentId), Stamp>,
+    /// Deletions that were acknowledged, in which life of their collection.
+    deleted: BTreeMap<(Name, Stamp, DocumentId), Stamp>,
     /// The latest write of each document that each node's readers have seen.
     read: BTreeMap<(NodeId, Name, DocumentId), Stamp>,
     /// The last write, or change of links or nodes.
@@ -147,8 +147,13 @@ impl ReplicaProbe {
             (Command::DeleteDocument { collection, id, .. }, Reply::Deleted { stamp, .. }) => {
                 findings.add("deletions", 1.0);
                 self.stir(view);
-                let latest = self.deleted.entry((collection.clone(), *id)).or_default();
-                *latest = (*stamp).max(*latest);
+                let life = view
+                    .state(node)
+                    .and_then(|replica| life_without(replica.store(), collection, *id, *stamp));
+                if let Some(life) = life {
+                    let latest = self.deleted.entry((collection.clone(), life, *id)).or_default();
+                    *latest = (*stamp).max(*latest);
+                }
             }
             (Command::GetDocument { collection, id }, Reply::Document(found)) => {
                 findings.add("reads", 1.0);
@@ -249,15 +254,11 @@ impl ReplicaProbe {
     fn resurrected(&self, replicas: &[&Replica], view: Seen<'_>, findings: &mut Findings) -> f64 {
         let mut count = 0.0;
         let Some(store) = replicas.first().map(|replica| replica.store()) else { return count };
-        for ((collection, id), stamp) in &self.deleted {
+        for ((collection, life, id), stamp) in &self.deleted {
             let schema =
                 store.collections().find(|(name, _)| *name == collection).map(|(_, schema)| schema.deletes());
-            let Some(state) = store.state(collection.as_str(), *id) else { continue };
-            if schema == Some(Deletes::Win)
-                && state.is_alive()
-                && state.epoch() < *stamp
-                && state.put_at() < *stamp
-            {
+            let is_same = life_without(store, collection, *id, Stamp::ZERO) == Some(*life);
+            if schema == Some(Deletes::Win) && is_same && is_from_before(store, collection, *id, *stamp) {
                 count += 1.0;
                 findings
                     .violation("no-resurrection", view.now(), || format!("{id} is back, deleted at {stamp}"));
@@ -265,6 +266,19 @@ impl ReplicaProbe {
         }
         count
     }
+}
+
+/// The life of a collection in which a deletion holds; none if its node has gone over to another one meanwhile, where
+/// it never was.
+fn life_without(store: &Store, name: &Name, id: DocumentId, deleted: Stamp) -> Option<Stamp> {
+    let life = store.collection_states().find(|(known, _)| *known == name)?.1.epoch;
+    (!is_from_before(store, name, id, deleted)).then_some(life)
+}
+
+/// Whether a document is there as it was before it was deleted.
+fn is_from_before(store: &Store, name: &Name, id: DocumentId, deleted: Stamp) -> bool {
+    let state = store.state(name.as_str(), id);
+    state.is_some_and(|state| state.is_alive() && state.epoch() < deleted && state.put_at() < deleted)
 }
 
 /// What is to be found in the end of a write that a replica has acknowledged, if it has it still.

@@ -19,7 +19,7 @@
 use bytes::Bytes;
 use postcard::ser_flavors::Flavor;
 
-use super::{Blob, BlobId, Life, Wire};
+use super::{Blob, BlobId, Lane, Life, Wire};
 
 /// The longest frame in bytes, its length field included: what claims more is refused before it is read.
 pub const FRAME_MAX: usize = 16 << 20;
@@ -120,6 +120,11 @@ pub fn encode_with<M: Wire>(
 ) -> Result<(), FrameError> {
     let start = out.len();
     let written = match blob {
+        None if message.lane() == Lane::Bulk => {
+            // Long, as a rule, and not to be encoded twice.
+            out.extend_from_slice(&[0; HEADER_SIZE]);
+            write(message, out)
+        }
         None => write_short(message, out),
         Some(blob) => write_with(message, blob, out),
     };

@@ -32,11 +32,11 @@ fn counts(apart: bool, writes: [&str; 2]) -> [f64; 3] {
     }
     assert!(bench.settle(secs(60)));
     let findings = bench.finish();
-    ["lost", "superseded", "overwritten"].map(|name| findings.numbers[name])
+    ["lost", "superseded", "outdated"].map(|name| findings.numbers[name])
 }
 
 #[test]
-fn losers_among_concurrent_writes_are_told_from_what_was_overwritten() {
+fn losers_among_concurrent_writes_are_told_from_what_is_outdated() {
     let same = [r#"{"a":1}"#, r#"{"a":2}"#];
     assert_eq!(counts(true, same), [0.0, 1.0, 0.0]);
     assert_eq!(counts(false, same), [0.0, 0.0, 1.0]);

@@ -20,17 +20,18 @@ use crate::door::{Desk, Problem};
 pub(super) const BULK_BODY_MAX: usize = 8 << 20;
 /// The most lines.
 const LINES_MAX: usize = 10_000;
-/// Lines in one command: a step of the node takes a millisecond, not more.
+/// Lines in one command, and their bytes, unless one line has more: a step of the node takes some milliseconds, not more.
 const TOGETHER: usize = 64;
+const TOGETHER_BYTES: usize = 256 << 10;
 /// Commands that are under way at once: while one is carried out the next is read, and they share what the disk has to do.
 const AT_ONCE: usize = 8;
 
 /// A line by its number from 1, and what became of it.
 type Outcome = (usize, Result<DocumentId, Problem>);
 
-/// Writes them in order, each for itself: one that names itself takes the place of the document of its name, if there is
+/// Writes them, each for itself: one that names itself takes the place of the document of its name, if there is
 /// one, so that a request may be sent again. A line that is refused harms no other; what the node cannot do ends the request,
-/// and so does a collection that is not there.
+/// and so does a collection that is not there. Lines that were under way by then may yet be written.
 pub(super) async fn write(
     State(desk): State<Desk<Replica>>,
     path: InCollection,
@@ -39,28 +40,23 @@ pub(super) async fn write(
     let collection = target::collection(path)?;
     let payload = desk.body(request, &["application/x-ndjson"], BULK_BODY_MAX).await?;
     let lines = lines(&payload.bytes)?;
-    let parts: Vec<Vec<_>> = lines.chunks(TOGETHER).map(<[_]>::to_vec).collect();
-    let asked = stream::iter(parts).map(|lines| {
+    let asked = stream::iter(together(lines)).map(|lines| {
         let (desk, collection) = (&desk, &collection);
-        async move { together(desk, collection, lines).await }
+        async move { ask(desk, collection, lines).await }
     });
     let mut outcomes = std::pin::pin!(asked.buffered(AT_ONCE));
     let (mut ids, mut refused, mut count) = (String::new(), String::new(), 0usize);
-    while let Some(together) = outcomes.next().await {
-        for (line, outcome) in together {
+    while let Some(part) = outcomes.next().await {
+        let part = part.map_err(|(line, problem)| ended(line, count, &problem))?;
+        for (line, outcome) in part {
             ids.push_str(if ids.is_empty() { "" } else { "," });
             match outcome {
                 Ok(id) => {
                     count += 1;
                     let _ = write!(ids, "\"{id}\"");
                 }
-                Err(problem)
-                    if problem.status.is_server_error() || problem.status == StatusCode::NOT_FOUND =>
-                {
-                    let detail =
-                        format!("line {line}, after {count} documents were written: {}", problem.detail);
-                    return Err(Problem::new(problem.status, detail));
-                }
+                // Of one that refuses for want of room, others may be lucky: but the client had better wait.
+                Err(problem) if problem.status.is_server_error() => return Err(ended(line, count, &problem)),
                 Err(problem) => {
                     ids.push_str("null");
                     refused.push_str(if refused.is_empty() { "" } else { "," });
@@ -86,8 +82,41 @@ fn lines(bytes: &Bytes) -> Result<Vec<(usize, Bytes)>, Problem> {
     Ok(lines)
 }
 
-/// Writes a few lines by one command.
-async fn together(desk: &Desk<Replica>, collection: &Name, lines: Vec<(usize, Bytes)>) -> Vec<Outcome> {
+/// In few commands; in one without documents if there are no lines, which tells whether the collection is there.
+fn together(lines: Vec<(usize, Bytes)>) -> Vec<Vec<(usize, Bytes)>> {
+    let (mut parts, mut bytes) = (vec![Vec::new()], 0);
+    for line in lines {
+        let is_full = parts.last().is_some_and(|part: &Vec<_>| {
+            part.len() == TOGETHER || !part.is_empty() && bytes + line.1.len() > TOGETHER_BYTES
+        });
+        if is_full {
+            parts.push(Vec::new());
+            bytes = 0;
+        }
+        bytes += line.1.len();
+        if let Some(part) = parts.last_mut() {
+            part.push(line);
+        }
+    }
+    parts
+}
+
+/// What a client is told when not all lines were tried: what is certain, and what is not.
+fn ended(line: usize, count: usize, problem: &Problem) -> Problem {
+    let detail = format!(
+        "line {line}: {}; {count} documents before it are written, and some of those behind it may be",
+        problem.detail
+    );
+    Problem::new(problem.status, detail)
+}
+
+/// Writes a few lines by one command. An error is the node's, or that there is no such collection.
+async fn ask(
+    desk: &Desk<Replica>,
+    collection: &Name,
+    lines: Vec<(usize, Bytes)>,
+) -> Result<Vec<Outcome>, (usize, Problem)> {
+    let first = lines.first().map_or(1, |(number, _)| *number);
     let (mut outcomes, mut documents) = (Vec::<Outcome>::with_capacity(lines.len()), Vec::new());
     let mut sent = Vec::new();
     for (number, line) in lines {
@@ -102,20 +131,13 @@ async fn together(desk: &Desk<Replica>, collection: &Name, lines: Vec<(usize, By
     let command = Command::WriteDocuments { collection: collection.clone(), documents };
     let replied = match desk.ask(command).await {
         Ok(Reply::WrittenEach(each)) if each.len() == sent.len() => each,
-        Ok(other) => return failed(outcomes, &sent, &refused::unexpected(other)),
-        Err(problem) => return failed(outcomes, &sent, &problem),
+        Ok(other) => return Err((first, refused::unexpected(other))),
+        Err(problem) => return Err((first, problem)),
     };
     let replied = replied.into_iter().map(|one| one.map_err(|refusal| refused::problem(&refusal)));
     outcomes.extend(sent.into_iter().zip(replied));
     outcomes.sort_by_key(|(number, _)| *number);
-    outcomes
-}
-
-/// None of those that were sent was answered.
-fn failed(mut outcomes: Vec<Outcome>, sent: &[usize], problem: &Problem) -> Vec<Outcome> {
-    outcomes.extend(sent.iter().map(|number| (*number, Err(problem.clone()))));
-    outcomes.sort_by_key(|(number, _)| *number);
-    outcomes
+    Ok(outcomes)
 }
 
 /// The name that a document gives itself. Only those are looked into that may.

@@ -270,6 +270,8 @@ pub(super) const ROUTES: &[Route<Desk<Replica>>] = &[
             &[
                 (200, "What is on disk, and what was refused.", Body::Json("Bulk")),
                 NO_COLLECTION,
+                LARGE,
+                DOWN,
                 LATE,
                 FULL,
             ],

@@ -37,9 +37,7 @@ impl Replica {
                 let written = self.store.add(collection.as_str(), fresh, &document, cx.wall)?;
                 Ok(self.written(written, cx))
             }
-            Command::WriteDocuments { collection, documents } => {
-                Ok(Reply::WrittenEach(self.write_each(&collection, &documents, cx)))
-            }
+            Command::WriteDocuments { collection, documents } => self.write_each(&collection, &documents, cx),
             Command::UpdateDocument { collection, id, patch, expected } => {
                 let expected = expected.as_ref().map(|version| &version.0);
                 let written = self.store.update(collection.as_str(), id, &patch, expected, cx.wall)?;
@@ -94,7 +92,10 @@ impl Replica {
         collection: &Name,
         documents: &[(Option<DocumentId>, Json)],
         cx: &mut Context<'_, Self>,
-    ) -> Vec<Result<DocumentId, Refusal>> {
+    ) -> Result<Reply, Refusal> {
+        if !self.store.collections().any(|(name, _)| name == collection) {
+            return Err(Refusal::NoSuchCollection);
+        }
         let mut write = |(id, document): &(Option<DocumentId>, Json)| {
             let written = match id {
                 Some(id) => self.store.put(collection.as_str(), *id, document, None, cx.wall)?,
@@ -108,7 +109,7 @@ impl Replica {
         };
         let outcomes = documents.iter().map(&mut write).collect();
         self.compact(cx);
-        outcomes
+        Ok(Reply::WrittenEach(outcomes))
     }
 
     fn written(&mut self, written: Written, cx: &mut Context<'_, Self>) -> Reply {
@@ -142,7 +143,10 @@ impl Replica {
                 self.claim(collection, state.seen().time(self.me));
                 self.tell_soon((None, collection.clone(), *id), cx);
             }
-            Record::Changed { change, .. } => self.push(vec![change.clone()], None, cx),
+            Record::Changed { change, .. } => {
+                self.catalogue = self.fingerprint();
+                self.push(vec![change.clone()], None, cx);
+            }
             _ => {}
         }
         self.persist(record, cx);

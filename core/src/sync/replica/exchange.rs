@@ -124,20 +124,18 @@ impl Exchange {
 
     /// The next document to be given: it stays the next until it is [taken](Self::take_next).
     pub(super) fn next(&mut self, store: &Store) -> Option<DocumentId> {
-        if let Some(after) = self.give_all {
-            let next = store.next_entry(self.collection.as_str(), after);
-            self.give_all = next.and(self.give_all);
-            return next;
+        if let Some(next) = self.give.front() {
+            return Some(*next);
         }
-        self.give.front().copied()
+        let next = store.next_entry(self.collection.as_str(), self.give_all?);
+        self.give_all = next.and(self.give_all);
+        next
     }
 
     /// Goes on behind the next document.
     pub(super) fn take_next(&mut self, document: DocumentId) {
-        if self.give_all.is_some() {
+        if self.give.pop_front().is_none() {
             self.give_all = Some(Some(document));
-        } else {
-            self.give.pop_front();
         }
     }
 

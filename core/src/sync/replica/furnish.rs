@@ -24,6 +24,7 @@ impl Replica {
             // Refused only by a clock that stands before 1970.
             let _ = self.apply(&Change::Collection { name: name.clone(), state }, cx);
         }
+        self.catalogue = self.fingerprint();
         let nobody = NodeId(self.config.nodes);
         let is_done = |index: &Index| index.heard.contains_key(&nobody);
         let name = names.first().filter(|name| !self.indexes.get(*name).is_some_and(is_done));

@@ -1,6 +1,7 @@
 //! Handing over what a session found: documents in batches, one under way at a time, so that memory stays bounded.
 
 use super::Replica;
+use super::exchange::Exchange;
 use super::messages::{Message, Notice, Record, SessionId, Timer};
 use crate::contract::{Context, NodeId};
 use crate::sync::reconcile::Outcome;
@@ -53,16 +54,26 @@ impl Replica {
         self.send_batch(id, cx);
     }
 
-    pub(super) fn send_batch(&self, id: SessionId, cx: &mut Context<'_, Self>) {
-        let Some(exchange) = self.exchanges.get(&id) else { return };
-        let Some((batch, last)) = &exchange.batch else { return };
-        let state =
-            |id: &DocumentId| Some((*id, self.store.state(exchange.collection.as_str(), *id)?.clone()));
-        let documents = batch.iter().filter_map(state).collect();
-        cx.send(
-            exchange.peer,
-            Message::Documents { session: id, number: exchange.number, documents, last: *last },
-        );
+    pub(super) fn send_batch(&mut self, id: SessionId, cx: &mut Context<'_, Self>) {
+        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
+        let Some((batch, last)) = &mut exchange.batch else { return };
+        let (mut documents, mut bytes) = (Vec::with_capacity(batch.len()), 0);
+        let mut fits = |id: &DocumentId| {
+            let Some(state) = self.store.state(exchange.collection.as_str(), *id) else { return true };
+            bytes += state.as_bytes().len();
+            let fits = bytes <= BATCH_BYTES || documents.is_empty();
+            if fits {
+                documents.push((*id, state.clone()));
+            }
+            fits
+        };
+        if let Some(cut) = batch.iter().position(|id| !fits(id)) {
+            // What is sent again may have grown. The rest comes next.
+            batch.drain(cut..).rev().for_each(|id| exchange.give.push_front(id));
+            *last = false;
+        }
+        let Exchange { peer, number, .. } = *exchange;
+        cx.send(peer, Message::Documents { session: id, number, documents, last: *last });
     }
 
     /// Takes in a batch.
@@ -83,7 +94,11 @@ impl Replica {
         }
         exchange.awaited = exchange.awaited.saturating_add(1);
         exchange.took_all = last;
-        exchange.attempts = 1;
+        // Nothing is no sign of life: a peer could go on with it for ever.
+        let is_progress = last || !documents.is_empty();
+        if is_progress {
+            exchange.attempts = 1;
+        }
         exchange.documents += documents.len() as u64;
         exchange.bytes += documents.iter().map(|(_, state)| state.as_bytes().len() as u64).sum::<u64>();
         let (collection, epoch) = (exchange.collection.clone(), exchange.epoch);
@@ -101,7 +116,9 @@ impl Replica {
         }
         let whole = self.exchanges.get(&id).is_some_and(|exchange| exchange.is_whole);
         cx.send(from, Message::Taken { session: id, number, whole });
-        cx.set(Timer::Answer(id), self.config.parameters.patience);
+        if is_progress {
+            cx.set(Timer::Answer(id), self.config.parameters.patience);
+        }
         self.finish_if_over(id, cx);
     }
 

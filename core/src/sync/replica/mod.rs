@@ -159,9 +159,11 @@ impl Protocol for Replica {
                 self.fresh.clear();
                 cx.set(Timer::Save, FULL_PAUSE);
             }
-            Input::Members(members) => self.admit(&members),
+            Input::Members(members) => self.admit(&members, cx),
             Input::Command { id, .. } if self.is_full => cx.reply_now(id, Reply::Refused(Refusal::NoRoom)),
             Input::Command { id, command } => self.command(id, command, cx),
+            // What is not on disk must not be told of, nor compared.
+            Input::Timer { timer: Timer::Round } if self.is_full => self.rest(cx),
             Input::Timer { timer: Timer::Round } => self.round(cx),
             Input::Timer { timer: Timer::Answer(session) } => self.ask_again(session, cx),
             Input::Timer { timer: Timer::Tell } => self.tell_fresh(cx),
@@ -228,13 +230,16 @@ impl Replica {
     }
 
     /// Whoever is agreed to belong, votes or not.
-    fn admit(&mut self, members: &Members) {
+    fn admit(&mut self, members: &Members, cx: &mut Context<'_, Self>) {
         let all = members.voters.iter().chain(members.others.iter()).copied();
         self.others = all.filter(|&member| member != self.me).collect();
         self.others.sort_unstable();
         self.others.dedup();
         self.acknowledged.retain(|(_, member), _| self.others.contains(member));
         self.doubted.retain(|(_, member)| self.others.contains(member));
+        self.waiting.retain(|(member, _)| self.others.contains(member));
+        self.drop_exchanges(|_, exchange, others| !others.contains(&exchange.peer), cx);
+        self.open_next(cx);
     }
 
     fn receive(&mut self, from: NodeId, message: Message, cx: &mut Context<'_, Self>) {
@@ -311,7 +316,7 @@ impl Replica {
         self.checkpoint(cx);
     }
 
-    /// Keeps the index true after a change of the store.
+    /// Keeps the index true after a change of the store. Of collections, the catalogue is to be made anew, once for all changes.
     fn index(&mut self, record: &store::Record) {
         match record {
             store::Record::Changed { change: Change::Document { collection, id, state, .. }, .. } => {
@@ -325,7 +330,6 @@ impl Replica {
                     self.indexes.insert(name.clone(), self.fresh_index(name, state.epoch));
                     self.acknowledged.retain(|(collection, _), _| collection != name);
                 }
-                self.catalogue = self.fingerprint();
             }
             store::Record::Collected { collection, ids, .. } => {
                 let Some(Index { set, .. }) = self.indexes.get_mut(collection) else { return };

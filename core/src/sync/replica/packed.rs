@@ -6,8 +6,10 @@ use lz4_flex::block;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
-/// What a message may have when it is unpacked, in bytes: many times what [`handover`](super::handover) puts in one.
-const PLAIN_MAX: usize = 16 << 20;
+use crate::contract::frame::FRAME_MAX;
+
+/// What a message may have when it is unpacked, in bytes: no more than a frame has, so that compression lets nobody send more.
+const PLAIN_MAX: usize = FRAME_MAX;
 /// LZ4 says at most so many bytes with one.
 const RATIO_MAX: usize = 255;
 
@@ -16,6 +18,9 @@ pub(super) fn serialize<T: Serialize, S: Serializer>(all: &T, serializer: S) -> 
         return all.serialize(serializer);
     }
     let plain = postcard::to_allocvec(all).map_err(ser::Error::custom)?;
+    if plain.len() > PLAIN_MAX {
+        return Err(ser::Error::custom("documents that are longer than may be sent"));
+    }
     serializer.serialize_bytes(&block::compress_prepend_size(&plain))
 }
 

@@ -7,7 +7,7 @@ use super::{Config, Flaw, Replica};
 use crate::contract::{CommandId, Findings, NodeId, Observation, Probe, Time, View};
 use crate::sync::reconcile::Outcome;
 use crate::sync::store::{Receipt, Store};
-use crate::sync::{Deletes, DocumentId, Name, Stamp, VersionVector};
+use crate::sync::{Deletes, DocumentId, DocumentState, Name, Stamp, VersionVector};
 
 type Seen<'a> = &'a dyn View<Replica>;
 
@@ -33,20 +33,21 @@ const COUNTS: [&str; 15] = [
     "unchecked",
 ];
 
-/// A write that was acknowledged.
+/// A command that is under way, and what its replica had taken in of the document when it came.
 #[derive(Clone, Debug)]
-struct Acknowledged {
-    receipt: Receipt,
-    /// What the writer's replica had taken in of the document by then.
+struct Asked {
+    command: Command,
     seen: VersionVector,
 }
 
 /// Watches a system of replicas.
 #[derive(Clone, Debug)]
 pub struct ReplicaProbe {
-    asked: BTreeMap<(NodeId, CommandId), Command>,
+    asked: BTreeMap<(NodeId, CommandId), Asked>,
     /// What was acknowledged, to be found in the end.
-    acknowledged: Vec<Acknowledged>,
+    receipts: Vec<Receipt>,
+    /// What the writers of all writes had seen, deletions included.
+    writes: BTreeMap<(DocumentId, Stamp), VersionVector>,
     /// Documents that somebody asked to delete: they may be missing.
     deleting: BTreeSet<(Name, DocumentId)>,
     /// Deletions that were acknowledged, in which life of their collection.
@@ -65,7 +66,8 @@ impl Probe<Replica> for ReplicaProbe {
     fn new(_: &Config, _: u32) -> Self {
         Self {
             asked: BTreeMap::new(),
-            acknowledged: Vec::new(),
+            receipts: Vec::new(),
+            writes: BTreeMap::new(),
             deleting: BTreeSet::new(),
             deleted: BTreeMap::new(),
             read: BTreeMap::new(),
@@ -81,11 +83,12 @@ impl Probe<Replica> for ReplicaProbe {
                 if let Command::DeleteDocument { collection, id, .. } = command {
                     self.deleting.insert((collection.clone(), *id));
                 }
-                self.asked.insert((node, id), command.clone());
+                let seen = view.state(node).map(|replica| seen(replica.store(), command)).unwrap_or_default();
+                self.asked.insert((node, id), Asked { command: command.clone(), seen });
             }
             Observation::Reply { node, id, reply } => {
-                if let Some(command) = self.asked.remove(&(node, id)) {
-                    self.answered(node, &command, reply, view, findings);
+                if let Some(asked) = self.asked.remove(&(node, id)) {
+                    self.answered(node, asked, reply, view, findings);
                 }
             }
             Observation::Notice { notice, .. } => {
@@ -116,12 +119,12 @@ impl ReplicaProbe {
     fn answered(
         &mut self,
         node: NodeId,
-        command: &Command,
+        Asked { command, seen }: Asked,
         reply: &Reply,
         view: Seen<'_>,
         findings: &mut Findings,
     ) {
-        match (command, reply) {
+        match (&command, reply) {
             (
                 Command::PutDocument { collection, .. }
                 | Command::UpdateDocument { collection, .. }
@@ -138,15 +141,22 @@ impl ReplicaProbe {
                         format!("{node} wrote {id} at {stamp} after it had shown {before}")
                     });
                 }
-                let has_room = self.acknowledged.len() < RECEIPTS_MAX;
-                match view.state(node).and_then(|replica| acknowledged(replica, collection, *id, *stamp)) {
-                    Some(write) if has_room => self.acknowledged.push(write),
-                    _ => findings.add("unchecked", 1.0),
+                let has_room = self.receipts.len() < RECEIPTS_MAX;
+                let receipt = view.state(node).and_then(|replica| receipt(replica, collection, *id, *stamp));
+                match receipt.filter(|_| has_room) {
+                    Some(receipt) => {
+                        self.writes.insert((*id, *stamp), seen);
+                        self.receipts.push(receipt);
+                    }
+                    None => findings.add("unchecked", 1.0),
                 }
             }
             (Command::DeleteDocument { collection, id, .. }, Reply::Deleted { stamp, .. }) => {
                 findings.add("deletions", 1.0);
                 self.stir(view);
+                if self.writes.len() < 2 * RECEIPTS_MAX {
+                    self.writes.insert((*id, *stamp), seen);
+                }
                 let life = view
                     .state(node)
                     .and_then(|replica| life_without(replica.store(), collection, *id, *stamp));
@@ -194,7 +204,7 @@ impl ReplicaProbe {
         let replicas: Vec<&Replica> = nodes(view).filter_map(|node| view.state(node)).collect();
         let all_up = replicas.len() == view.nodes() as usize;
         let mut lost = 0.0;
-        for Acknowledged { receipt, .. } in &self.acknowledged {
+        for receipt in &self.receipts {
             let may_be_gone = self.deleting.contains(&(receipt.collection.clone(), receipt.id));
             let is_held =
                 replicas.iter().any(|replica| replica.store().holds(receipt).unwrap_or(may_be_gone));
@@ -206,9 +216,9 @@ impl ReplicaProbe {
             }
         }
         findings.number("lost", lost);
-        let (superseded, overwritten) = self.later(&replicas);
+        let (superseded, outdated) = self.later(&replicas);
         findings.number("superseded", superseded);
-        findings.number("overwritten", overwritten);
+        findings.number("outdated", outdated);
         let converged = is_converged(view);
         findings.number("converged", f64::from(u8::from(converged)));
         let resurrected = if converged { self.resurrected(&replicas, view, findings) } else { 0.0 };
@@ -221,33 +231,55 @@ impl ReplicaProbe {
         }
     }
 
-    /// How many writes lost a path to a later write that had not seen them, and how many of the others to one that had. Where
-    /// the document is gone, the first replica does not tell.
+    /// How many writes lost a path to a write that had not seen them, and how many of the others to one that had.
     fn later(&self, replicas: &[&Replica]) -> (f64, f64) {
-        let Some(replica) = replicas.first() else { return (0.0, 0.0) };
-        let writes: BTreeMap<(DocumentId, Stamp), &VersionVector> = self
-            .acknowledged
-            .iter()
-            .map(|write| ((write.receipt.id, write.receipt.stamp), &write.seen))
-            .collect();
-        let (mut superseded, mut overwritten) = (0.0, 0.0);
-        for Acknowledged { receipt, .. } in &self.acknowledged {
-            let Receipt { collection, id, stamp, paths, .. } = receipt;
-            let Some(state) = replica.store().state(collection.as_str(), *id) else { continue };
-            let shown = state.written_at(*stamp);
-            let later =
-                paths.iter().filter(|path| !shown.contains(path)).map(|path| state.written_last(path));
-            // What goes without a later value was seen. A later write that nobody was told of has seen nothing, for all we know.
+        let Some(store) = replicas.first().map(|replica| replica.store()) else { return (0.0, 0.0) };
+        let (mut superseded, mut outdated) = (0.0, 0.0);
+        for receipt in &self.receipts {
+            // A later write that nobody was told of has seen nothing, for all we know.
             let has_seen = |later: Stamp| {
-                later < *stamp || writes.get(&(*id, later)).is_some_and(|seen| seen.covers(*stamp))
+                self.writes.get(&(receipt.id, later)).is_some_and(|seen| seen.covers(receipt.stamp))
             };
-            match later.map(has_seen).reduce(|one, other| one && other) {
-                Some(true) => overwritten += 1.0,
+            match self.winners(store, receipt).map(has_seen).reduce(|one, other| one && other) {
+                Some(true) => outdated += 1.0,
                 Some(false) => superseded += 1.0,
                 None => {}
             }
         }
-        (superseded, overwritten)
+        (superseded, outdated)
+    }
+
+    /// What stands in the place of each path of a write that shows it no more.
+    fn winners<'a>(&'a self, store: &'a Store, receipt: &'a Receipt) -> impl Iterator<Item = Stamp> + 'a {
+        let Receipt { collection, id, epoch, stamp, paths, .. } = receipt;
+        let state = store.state(collection.as_str(), *id);
+        let shown = state.map(|state| state.written_at(*stamp)).unwrap_or_default();
+        let lost = paths.iter().filter(move |path| !shown.contains(path));
+        lost.map(move |path| {
+            let Some(state) = state else { return self.deletion(collection, *id) };
+            let later = state.written_last(path);
+            match () {
+                // A deletion, or what was put after one.
+                () if state.epoch() > *epoch => state.epoch(),
+                () if !state.is_alive() => self.deletion(collection, *id),
+                // What goes without a later value was seen by whoever took it away.
+                () if later < *stamp => self.taker(*id, *stamp),
+                () => later,
+            }
+        })
+    }
+
+    /// The latest deletion of a document that was acknowledged.
+    fn deletion(&self, collection: &Name, id: DocumentId) -> Stamp {
+        let of = self.deleted.iter().filter(|((name, _, deleted), _)| name == collection && *deleted == id);
+        of.map(|(_, stamp)| *stamp).max().unwrap_or_default()
+    }
+
+    /// Some write of a document that had seen this one.
+    fn taker(&self, id: DocumentId, stamp: Stamp) -> Stamp {
+        let of =
+            self.writes.range((id, Stamp::ZERO)..=(id, Stamp { time: u64::MAX, node: NodeId(u32::MAX) }));
+        of.filter(|(_, seen)| seen.covers(stamp)).map(|((_, taker), _)| *taker).next().unwrap_or_default()
     }
 
     /// Documents that are back although they were deleted, and nobody wrote them anew.
@@ -281,14 +313,24 @@ fn is_from_before(store: &Store, name: &Name, id: DocumentId, deleted: Stamp) ->
     state.is_some_and(|state| state.is_alive() && state.epoch() < deleted && state.put_at() < deleted)
 }
 
-/// What is to be found in the end of a write that a replica has acknowledged, if it has it still.
-fn acknowledged(replica: &Replica, name: &Name, id: DocumentId, stamp: Stamp) -> Option<Acknowledged> {
+/// What is to be found in the end of a write that a replica has acknowledged, if it shows it still.
+fn receipt(replica: &Replica, name: &Name, id: DocumentId, stamp: Stamp) -> Option<Receipt> {
     let (name, collection) = replica.store().collection_states().find(|(known, _)| *known == name)?;
     let document = replica.store().state(name.as_str(), id)?;
     let (collection, collection_epoch) = (name.clone(), collection.epoch);
     let (epoch, paths) = (document.epoch(), document.written_at(stamp));
-    let receipt = Receipt { collection, collection_epoch, id, epoch, stamp, paths };
-    Some(Acknowledged { receipt, seen: document.seen() })
+    Some(Receipt { collection, collection_epoch, id, epoch, stamp, paths })
+}
+
+/// What a store has taken in of the document that a command is about.
+fn seen(store: &Store, command: &Command) -> VersionVector {
+    let (Command::PutDocument { collection, id, .. }
+    | Command::UpdateDocument { collection, id, .. }
+    | Command::DeleteDocument { collection, id, .. }) = command
+    else {
+        return VersionVector::default();
+    };
+    store.state(collection.as_str(), *id).map(DocumentState::seen).unwrap_or_default()
 }
 
 fn noticed(notice: &Notice, findings: &mut Findings) {

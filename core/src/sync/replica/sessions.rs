@@ -39,28 +39,29 @@ impl Replica {
     /// A round: one session for each collection with one member.
     pub(super) fn round(&mut self, cx: &mut Context<'_, Self>) {
         self.collect(cx);
-        let every = self.config.parameters.every;
-        cx.set_within(
-            Timer::Round,
-            Duration::from_nanos(every.as_nanos() / 2)..Duration::from_nanos(every.as_nanos() / 2 * 3),
-        );
+        self.rest(cx);
         if cx.now < self.holds_off_until {
             return;
         }
         // A round with more collections than sessions may take longer than until the next.
-        if self.waiting.is_empty()
-            && let Some(peer) = self.partner(cx)
+        if let Some(peer) = self.partner(cx)
+            && !self.waiting.iter().any(|(waiting, _)| *waiting == peer)
         {
-            self.waiting = self.store.collections().map(|(name, _)| (peer, name.clone())).collect();
+            self.waiting.extend(self.store.collections().map(|(name, _)| (peer, name.clone())));
         }
         self.open_next(cx);
     }
 
-    /// Whether one more session that `peer` opens is taken part in: one peer has at most half of all sessions.
-    fn has_room_for(&self, peer: NodeId) -> bool {
+    /// Until the next round.
+    pub(super) fn rest(&self, cx: &mut Context<'_, Self>) {
+        let half = Duration::from_nanos(self.config.parameters.every.as_nanos() / 2);
+        cx.set_within(Timer::Round, half..Duration::from_nanos(half.as_nanos() * 3));
+    }
+
+    /// Whether there may be one more session with this peer: it has at most half of all, whoever opened them.
+    fn has_room_with(&self, peer: NodeId) -> bool {
         let all = self.config.parameters.sessions as usize;
-        let its = self.exchanges.iter().filter(|(id, exchange)| id.opener == peer && exchange.peer == peer);
-        self.has_room(|opener| opener != self.me) && its.count() < (all / 2).max(1)
+        self.exchanges.values().filter(|exchange| exchange.peer == peer).count() < (all / 2).max(1)
     }
 
     /// Whether there may be one more session of those that these openers open: neither those opened here nor those that others
@@ -74,7 +75,8 @@ impl Replica {
     /// Opens as many sessions as there may be.
     pub(super) fn open_next(&mut self, cx: &mut Context<'_, Self>) {
         while self.has_room(|opener| opener == self.me) {
-            let Some((peer, collection)) = self.waiting.pop_front() else { return };
+            let next = self.waiting.iter().position(|(peer, _)| self.has_room_with(*peer));
+            let Some((peer, collection)) = next.and_then(|next| self.waiting.remove(next)) else { return };
             let is_same = |exchange: &Exchange| exchange.peer == peer && exchange.collection == collection;
             if !self.exchanges.values().any(is_same) {
                 self.open(peer, collection, cx);
@@ -96,12 +98,11 @@ impl Replica {
         if self.others.binary_search(&peer).is_err() {
             return;
         }
-        let is_lost = |(id, exchange): (&SessionId, &Exchange)| {
-            let is_unheard = exchange.is_fresh && id.opener == self.me;
-            (exchange.peer == peer && (!up || is_unheard)).then_some(*id)
+        let me = self.me;
+        let is_lost = |id: &SessionId, exchange: &Exchange, _: &[NodeId]| {
+            exchange.peer == peer && (!up || exchange.is_fresh && id.opener == me)
         };
-        let lost: Vec<SessionId> = self.exchanges.iter().filter_map(is_lost).collect();
-        lost.into_iter().for_each(|id| drop(self.drop_exchange(id, cx)));
+        self.drop_exchanges(is_lost, cx);
         self.waiting.retain(|(waiting, _)| *waiting != peer);
         if up && cx.now >= self.holds_off_until {
             self.waiting.extend(self.store.collections().map(|(name, _)| (peer, name.clone())));
@@ -196,9 +197,12 @@ impl Replica {
         };
         // Of two that open to each other at once, the lower name's session goes on; of two of the same opener, the later.
         let running = self.exchanges.iter().find(is_same).map(|(id, _)| *id);
-        let is_mine = running.is_some_and(|running| running.opener == self.me && self.me < from);
+        // Who has answered, and opens another one, has lost the first.
+        let crosses = |id: &SessionId| self.exchanges.get(id).is_some_and(|exchange| exchange.is_fresh);
+        let is_mine = running.is_some_and(|id| id.opener == self.me && self.me < from && crosses(&id));
         let index = self.indexes.get(&collection).filter(|index| index.epoch == epoch);
-        let is_crowded = running.is_none() && !self.has_room_for(from);
+        let has_room = self.has_room(|opener| opener != self.me) && self.has_room_with(from);
+        let is_crowded = running.is_none() && !has_room;
         let (Some(index), false, false) = (index, is_mine, is_crowded) else {
             self.decline(from, id, cx);
             return;
@@ -287,6 +291,9 @@ impl Replica {
     pub(super) fn ask_again(&mut self, id: SessionId, cx: &mut Context<'_, Self>) {
         let Some(exchange) = self.exchanges.get_mut(&id) else { return };
         if exchange.attempts >= ATTEMPTS {
+            // Who does not answer need not be asked again in this round.
+            let silent = exchange.is_fresh.then_some(exchange.peer);
+            self.waiting.retain(|(peer, _)| Some(*peer) != silent);
             self.give_up(id, cx);
             return;
         }
@@ -323,8 +330,6 @@ impl Replica {
         let Some(exchange) = self.drop_exchange(id, cx) else { return };
         if id.opener == self.me {
             self.tell(&exchange, None, cx);
-            // Who does not answer need not be asked again in this round.
-            self.waiting.retain(|(peer, _)| !exchange.is_fresh || *peer != exchange.peer);
             self.open_next(cx);
         }
     }
@@ -332,6 +337,23 @@ impl Replica {
     pub(super) fn drop_exchange(&mut self, id: SessionId, cx: &mut Context<'_, Self>) -> Option<Exchange> {
         cx.cancel(Timer::Answer(id));
         self.exchanges.remove(&id)
+    }
+
+    /// Ends the sessions of which this holds; the members are at hand.
+    pub(super) fn drop_exchanges(
+        &mut self,
+        is_lost: impl Fn(&SessionId, &Exchange, &[NodeId]) -> bool,
+        cx: &mut Context<'_, Self>,
+    ) {
+        let lost = self.exchanges.iter().filter(|(id, exchange)| is_lost(id, exchange, &self.others));
+        let lost: Vec<SessionId> = lost.map(|(id, _)| *id).collect();
+        for id in lost {
+            if let Some(exchange) = self.drop_exchange(id, cx)
+                && id.opener == self.me
+            {
+                self.tell(&exchange, None, cx);
+            }
+        }
     }
 
     pub(super) fn finish_if_over(&mut self, id: SessionId, cx: &mut Context<'_, Self>) {

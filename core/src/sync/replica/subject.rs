@@ -49,7 +49,7 @@ impl Subject for Replica {
                 "acknowledged writes of which a path shows a later write in the end that had not seen them: concurrent losers",
             ),
             metric(
-                "overwritten",
+                "outdated",
                 "",
                 "acknowledged writes of which a path shows a later write in the end, each of which had seen them",
             ),

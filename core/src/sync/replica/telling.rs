@@ -10,13 +10,20 @@ use crate::sync::{DocumentId, Name, Refusal};
 /// So many documents are told at once, however short the moment was.
 const FRESH_MAX: usize = 1_000;
 
+/// No member tells more at once: neither of documents, nor of collections.
+const HEARD_MAX: usize = 10_000;
+
 /// Who told of a document, if it is not a client's write, and which it is. What it says is looked up when it is told on.
 pub(super) type Fresh = (Option<NodeId>, Name, DocumentId);
 
 impl Replica {
     /// Takes in what a member tells unasked, and tells others what was new.
     pub(super) fn hear(&mut self, from: NodeId, changes: Vec<Change>, cx: &mut Context<'_, Self>) {
-        let mut collections = Vec::new();
+        if changes.len() > HEARD_MAX {
+            cx.notify(Notice::Refused { peer: from, why: format!("told of more than {HEARD_MAX} changes") });
+            return;
+        }
+        let (mut collections, mut refused) = (Vec::new(), None);
         for change in changes {
             match (self.apply(&change, cx), change) {
                 (Ok(true), Change::Document { collection, id, .. }) => {
@@ -25,12 +32,24 @@ impl Replica {
                 (Ok(true), change) => collections.push(change),
                 // Its collection comes with the next session.
                 (Ok(false) | Err(Refusal::NoSuchCollection), _) => {}
-                (Err(refusal), _) => cx.notify(Notice::Refused { peer: from, why: refusal.to_string() }),
+                (Err(refusal), _) => refused = Some(refusal),
             }
         }
-        // Who knows of a collection may have its documents.
+        if let Some(refusal) = refused {
+            cx.notify(Notice::Refused { peer: from, why: refusal.to_string() });
+        }
+        if !collections.is_empty() {
+            self.met(from, collections, cx);
+        }
+    }
+
+    /// Collections were new, or are gone. Who tells of one may have its documents.
+    fn met(&mut self, from: NodeId, collections: Vec<Change>, cx: &mut Context<'_, Self>) {
+        self.catalogue = self.fingerprint();
         for change in &collections {
-            if let Change::Collection { name, .. } = change {
+            if let Change::Collection { name, state } = change
+                && state.created.is_some()
+            {
                 self.ask_soon(from, name.clone());
             }
         }

@@ -102,7 +102,7 @@ fn a_peer_that_says_nothing_more_takes_half_of_the_sessions() {
     assert_eq!(held(&net, A), 1);
     let mut net = Net::new(3, &many);
     net.step(A, Input::Timer { timer: Timer::Round });
-    assert_eq!(held(&net, A), sessions - 1);
+    assert_eq!(held(&net, A), sessions / 2);
 }
 
 #[test]
@@ -143,4 +143,65 @@ fn a_full_disk_makes_a_replica_deaf_until_all_of_it_is_written() {
     assert!(matches!(net.ask(A, get), Reply::Document(_)));
     net.restart(A);
     assert!(net.holds(A, 1));
+}
+
+#[test]
+fn a_replica_whose_disk_is_full_begins_no_rounds() {
+    let mut net = Net::new(2, &parameters(Method::Range));
+    net.put(A, 1, "{}");
+    let record = net.logs[A].pop().unwrap();
+    net.step(A, Input::Full { record });
+    net.step(A, Input::Timer { timer: Timer::Round });
+    assert!(net.queue.is_empty() && net.nodes[A].exchanges.is_empty());
+}
+
+/// Ever more empty batches are no reason to go on.
+#[test]
+fn a_peer_that_hands_over_nothing_for_ever_is_given_up() {
+    let mut net = Net::new(2, &parameters(Method::Range));
+    net.put(B, 1, "{}");
+    net.with(A, |replica, cx| replica.open(NodeId(1), name(), cx));
+    let session = *net.nodes[A].exchanges.keys().next().unwrap();
+    net.queue.clear();
+    for number in 0..4 {
+        let message = Message::Documents { session, number, documents: Vec::new(), last: false };
+        net.step(A, Input::Message { from: NodeId(1), message, blob: None });
+        net.step(A, Input::Timer { timer: Timer::Answer(session) });
+    }
+    assert!(net.nodes[A].exchanges.is_empty());
+}
+
+#[test]
+fn whoever_opened_them_one_peer_has_half_of_the_sessions() {
+    let mut net = Net::new(3, &Parameters { sessions: 4, ..parameters(Method::Range) });
+    let changes = (0..9).map(|number| {
+        let created = Some((Stamp { time: 1, node: NodeId(1) }, crate::sync::Schema::default()));
+        let state = crate::sync::CollectionState { epoch: Stamp::ZERO, created };
+        Change::Collection { name: format!("c{number}").parse().unwrap(), state }
+    });
+    let message = Message::Push { changes: changes.collect() };
+    net.step(A, Input::Message { from: NodeId(1), message, blob: None });
+    assert_eq!(net.nodes[A].exchanges.len(), 2);
+    // The others are not kept waiting by one that does not answer.
+    net.round(A);
+    net.round(A);
+    net.round(A);
+    let of = |peer| net.nodes[A].exchanges.values().filter(|exchange| exchange.peer == NodeId(peer)).count();
+    assert!(of(1) <= 2, "{}", of(1));
+    let asked_other = net
+        .notices
+        .iter()
+        .any(|(node, notice)| *node == A && matches!(notice, Notice::Reconciled { peer: NodeId(2), .. }));
+    assert!(asked_other);
+}
+
+#[test]
+fn who_belongs_no_more_has_no_session() {
+    let mut net = Net::new(3, &parameters(Method::Range));
+    for peer in [1, 2] {
+        net.with(A, |replica, cx| replica.open(NodeId(peer), name(), cx));
+    }
+    let members = Members { epoch: 2, voters: [NodeId(0), NodeId(2)].into(), others: [].into() };
+    net.step(A, Input::Members(members));
+    assert!(net.nodes[A].exchanges.values().all(|exchange| exchange.peer == NodeId(2)));
 }

@@ -62,7 +62,7 @@ fn many_documents_are_written_in_order_and_told_in_messages_of_bounded_size() {
         collection: "nowhere".parse().unwrap(),
         documents: vec![(None, Json::parse("{}").unwrap())],
     };
-    assert_eq!(net.ask(0, nowhere), Reply::WrittenEach(vec![Err(Refusal::NoSuchCollection)]));
+    assert_eq!(net.ask(0, nowhere), Reply::Refused(Refusal::NoSuchCollection));
 }
 
 #[test]

@@ -249,7 +249,8 @@ fn finish(
 /// Reads the first frame of `bytes`, which brings no blob: its header, its message, and how many bytes it took.
 ///
 /// # Errors
-/// See [`FrameError`]. Whatever the bytes, it does not panic, and what it allocates is bounded by how many there are.
+/// See [`FrameError`]. Whatever the bytes, it does not panic, and what it allocates is bounded by how many there are, or by
+/// the message's own bound if it is packed.
 pub fn decode<M: Wire>(bytes: &[u8]) -> Result<(Header, M, usize), FrameError> {
     let Sealed { header, kind, body, size } = open(bytes)?;
     match kind {

@@ -138,20 +138,22 @@ impl Replica {
         self.index(&record);
         self.db_version += 1;
         self.holds_off_until = cx.now + self.config.parameters.hold_off;
-        match &record {
-            Record::Changed { change: Change::Document { collection, id, state, .. }, .. } => {
-                self.claim(collection, state.seen().time(self.me));
-                self.tell_soon((None, collection.clone(), *id), cx);
-            }
-            Record::Changed { change, .. } => {
-                self.catalogue = self.fingerprint();
-                self.push(vec![change.clone()], None, cx);
-            }
-            _ => {}
+        let change = if let Record::Changed { change, .. } = &record { Some(change.clone()) } else { None };
+        if let Some(Change::Document { collection, state, .. }) = &change {
+            self.claim(collection, state.seen().time(self.me));
         }
         self.persist(record, cx);
         if self.config.parameters.method == Method::Overwrite {
             self.write(super::Record::Version(self.db_version), cx);
+        }
+        // After the disk: what others hear of is not forgotten here.
+        match change {
+            Some(Change::Document { collection, id, .. }) => self.tell_soon((None, collection, id), cx),
+            Some(change) => {
+                self.catalogue = self.fingerprint();
+                self.push(vec![change], None, cx);
+            }
+            None => {}
         }
     }
 

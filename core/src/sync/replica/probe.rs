@@ -235,12 +235,13 @@ impl ReplicaProbe {
     fn later(&self, replicas: &[&Replica]) -> (f64, f64) {
         let Some(store) = replicas.first().map(|replica| replica.store()) else { return (0.0, 0.0) };
         let (mut superseded, mut outdated) = (0.0, 0.0);
+        let deletions = self.deletions();
         for receipt in &self.receipts {
             // A later write that nobody was told of has seen nothing, for all we know.
             let has_seen = |later: Stamp| {
                 self.writes.get(&(receipt.id, later)).is_some_and(|seen| seen.covers(receipt.stamp))
             };
-            match self.winners(store, receipt).map(has_seen).reduce(|one, other| one && other) {
+            match self.winners(store, &deletions, receipt).map(has_seen).reduce(|one, other| one && other) {
                 Some(true) => outdated += 1.0,
                 Some(false) => superseded += 1.0,
                 None => {}
@@ -250,18 +251,24 @@ impl ReplicaProbe {
     }
 
     /// What stands in the place of each path of a write that shows it no more.
-    fn winners<'a>(&'a self, store: &'a Store, receipt: &'a Receipt) -> impl Iterator<Item = Stamp> + 'a {
+    fn winners<'a>(
+        &'a self,
+        store: &'a Store,
+        deletions: &BTreeMap<(&Name, DocumentId), Stamp>,
+        receipt: &'a Receipt,
+    ) -> impl Iterator<Item = Stamp> + 'a {
         let Receipt { collection, id, epoch, stamp, paths, .. } = receipt;
+        let deletion = deletions.get(&(collection, *id)).copied().unwrap_or_default();
         let state = store.state(collection.as_str(), *id);
         let shown = state.map(|state| state.written_at(*stamp)).unwrap_or_default();
         let lost = paths.iter().filter(move |path| !shown.contains(path));
         lost.map(move |path| {
-            let Some(state) = state else { return self.deletion(collection, *id) };
+            let Some(state) = state else { return deletion };
             let later = state.written_last(path);
             match () {
                 // A deletion, or what was put after one.
                 () if state.epoch() > *epoch => state.epoch(),
-                () if !state.is_alive() => self.deletion(collection, *id),
+                () if !state.is_alive() => deletion,
                 // What goes without a later value was seen by whoever took it away.
                 () if later < *stamp => self.taker(*id, *stamp),
                 () => later,
@@ -269,10 +276,14 @@ impl ReplicaProbe {
         })
     }
 
-    /// The latest deletion of a document that was acknowledged.
-    fn deletion(&self, collection: &Name, id: DocumentId) -> Stamp {
-        let of = self.deleted.iter().filter(|((name, _, deleted), _)| name == collection && *deleted == id);
-        of.map(|(_, stamp)| *stamp).max().unwrap_or_default()
+    /// The latest acknowledged deletion of each document.
+    fn deletions(&self) -> BTreeMap<(&Name, DocumentId), Stamp> {
+        let mut latest = BTreeMap::<_, Stamp>::new();
+        for ((collection, _, id), stamp) in &self.deleted {
+            let deletion = latest.entry((collection, *id)).or_default();
+            *deletion = (*stamp).max(*deletion);
+        }
+        latest
     }
 
     /// Some write of a document that had seen this one.

@@ -126,3 +126,21 @@ fn sessions_end_with_their_connection() {
     net.step(A, Input::Link { peer: NodeId(7), up: true });
     assert!(net.queue.is_empty());
 }
+
+/// What is sent waits for what was persisted before it, and for nothing else.
+#[test]
+fn nobody_is_told_of_what_is_not_on_its_way_to_the_disk() {
+    let mut net = Net::new(2, &Parameters { push: 1, ..Parameters::default() });
+    let create =
+        Command::CreateCollection { collection: "notes".parse().unwrap(), schema: Default::default() };
+    let many = (0..1_000).map(|id| (Some(DocumentId::numbered(id)), Json::parse("{}").unwrap())).collect();
+    for command in [create, Command::WriteDocuments { collection: name(), documents: many }] {
+        let mut effects = VecDeque::new();
+        let dice = Dice::new(&net.keys, NodeId(0), Life(0), 1_000);
+        let mut cx = Context::new(Time(1), Time(TODAY), NodeId(0), dice, &mut effects);
+        net.nodes[A].step(Input::Command { id: CommandId(1), command }, &mut cx);
+        let last = effects.iter().rposition(|effect| matches!(effect, Effect::Persist { .. })).unwrap();
+        let sent = effects.iter().position(|effect| matches!(effect, Effect::Send { .. })).unwrap();
+        assert!(last < sent, "persisted at {last}, sent at {sent}");
+    }
+}

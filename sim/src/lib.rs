@@ -4,6 +4,7 @@
 //! wrong and when; [`law`] holds distributions as integer tables; [`topology`] reads where nodes stand.
 
 pub mod clock;
+mod cpu;
 mod digest;
 mod disk;
 pub mod fault;
@@ -16,6 +17,7 @@ pub mod topology;
 mod watch;
 mod world;
 
+pub use cpu::{CpuModel, Discipline};
 pub use digest::Digest;
 pub use disk::{DiskModel, Loss};
 pub use watch::{Down, Drop, Watch};

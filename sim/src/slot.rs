@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use seedbed_core::contract::{EffectOf, Life, Protocol};
 
 use crate::clock::{Clock, Origin};
+use crate::cpu::Cpu;
 use crate::disk::{Disk, Gated};
 use crate::timers::Timers;
 use crate::world::Event;
@@ -54,8 +55,8 @@ pub(crate) struct Rare<P: Protocol> {
     pub(crate) computed: VecDeque<EffectOf<P>>,
     /// And when it is over.
     pub(crate) computed_at: u64,
-    /// Until when the CPU computes jobs, in world time.
-    pub(crate) jobs_until: u64,
+    /// What runs the jobs of this life, once there was one.
+    pub(crate) cpu: Option<Box<Cpu<P::Job>>>,
 }
 
 /// Why a node takes no input.
@@ -87,7 +88,7 @@ impl<P: Protocol> Default for Rare<P> {
             held: Held::default(),
             computed: VecDeque::new(),
             computed_at: 0,
-            jobs_until: 0,
+            cpu: None,
         }
     }
 }

@@ -357,14 +357,4 @@ impl<P: Protocol> World<P> {
         disk.busy_until = disk.free_at(now).saturating_add(span);
         disk.busy_until
     }
-
-    /// Jobs of a node are done one after another.
-    fn run_job(&mut self, node: NodeId, job: P::Job) {
-        let cost = (self.services.cost)(&self.config, &job).as_nanos();
-        let (now, life) = (self.now, self.slots[node.0 as usize].life);
-        let rare = self.rare(node);
-        rare.jobs_until = rare.jobs_until.max(now).saturating_add(cost);
-        let done = rare.jobs_until;
-        self.other(done, node, Other::Ran { life, job });
-    }
 }

@@ -94,6 +94,10 @@ pub(crate) enum Other<P: Protocol> {
         life: u16,
         job: P::Job,
     },
+    /// A CPU that is shared may have done a job.
+    Served {
+        life: u16,
+    },
     /// The CPU has done a step.
     Idle {
         life: u16,

@@ -187,22 +187,15 @@ impl<P: Protocol> World<P> {
                 self.release(to, watch);
             }
             Other::Ran { life, job } if is_up && life == now_life => self.ran(to, job, watch),
+            Other::Served { life } if is_up && life == now_life => self.served(to),
             Other::Idle { life } if is_up && life == now_life => self.finish_step(to, watch),
             // It belonged to a life that is over.
             Other::Disk { .. }
             | Other::Blob { .. }
             | Other::Full { .. }
             | Other::Ran { .. }
+            | Other::Served { .. }
             | Other::Idle { .. } => {}
-        }
-    }
-
-    fn ran(&mut self, node: NodeId, job: P::Job, watch: &mut impl Watch<P>) {
-        let perform = self.services.perform;
-        let config = self.config.clone();
-        let disk = self.rare(node).disk.get_or_insert_default();
-        if let Some(outcome) = perform(&config, &job, disk) {
-            self.step(node, Input::Ran { job, outcome }, watch);
         }
     }
 
@@ -217,6 +210,7 @@ impl<P: Protocol> World<P> {
                     | Other::Idle { .. }
                     | Other::Disk { .. }
                     | Other::Unstalled
+                    | Other::Served { .. }
                     | Other::Full { .. }
             )
         };

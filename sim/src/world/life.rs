@@ -56,7 +56,7 @@ impl<P: Protocol> World<P> {
             rare.gated = VecDeque::new();
             rare.computed = VecDeque::new();
             rare.held = Held::default();
-            rare.jobs_until = 0;
+            rare.cpu = None;
             let inbox = std::mem::take(&mut rare.inbox);
             if let Some(disk) = &mut rare.disk {
                 let before = disk.written;

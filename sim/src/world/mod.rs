@@ -7,6 +7,7 @@
 mod effects;
 mod event;
 mod handle;
+mod jobs;
 mod life;
 mod value;
 mod view;
@@ -19,6 +20,7 @@ use seedbed_core::contract::{
 };
 
 use crate::clock::{self, Clocks, Origin};
+use crate::cpu::CpuModel;
 use crate::digest::Digest;
 use crate::disk::DiskModel;
 use crate::fault::{Schedule, Timed};
@@ -50,6 +52,8 @@ pub struct Setup {
     pub disk: DiskModel,
     /// Their clocks.
     pub clocks: Clocks,
+    /// Their CPUs, from the first node on and from the start again; none for [`CpuModel::default`] everywhere.
+    pub cpus: Vec<CpuModel>,
     /// How long a step takes; none for no time.
     pub step_cost: Option<Law>,
     /// How much later than the first each node starts.
@@ -67,7 +71,7 @@ pub struct Setup {
 /// What does the jobs of a protocol.
 #[derive(Debug)]
 pub struct Services<P: Protocol> {
-    /// The CPU time of a job.
+    /// The CPU time of a job, at speed one.
     pub cost: fn(&P::Config, &P::Job) -> Duration,
     /// Its outcome.
     pub perform: Perform<P>,

@@ -3,6 +3,8 @@
 
 mod busy;
 mod clock;
+mod cpu;
+mod cpu_queues;
 mod determinism;
 mod disk;
 mod disk_blobs;

@@ -30,9 +30,16 @@ pub(crate) fn mean(values: &[f64]) -> f64 {
 /// with 19 degrees of freedom is 2.861.
 pub(crate) fn batch_means(values: &[f64]) -> (f64, f64) {
     let means: Vec<f64> = values.chunks_exact(values.len() / 20).take(20).map(mean).collect();
-    let middle = mean(&means);
-    let variance = means.iter().map(|mean| (mean - middle) * (mean - middle)).sum::<f64>() / 19.0;
-    (middle, 2.861 * (variance / 20.0).sqrt())
+    interval(&means, 2.861)
+}
+
+/// Mean and half-width of its confidence interval, from independent values and Student's t for one less than their
+/// number.
+pub(crate) fn interval(values: &[f64], t: f64) -> (f64, f64) {
+    let (middle, count) = (mean(values), values.len() as f64);
+    let variance =
+        values.iter().map(|value| (value - middle) * (value - middle)).sum::<f64>() / (count - 1.0);
+    (middle, t * (variance / count).sqrt())
 }
 
 /// The normal distribution function.

@@ -3,7 +3,7 @@
 use seedbed_core::settings::{Node, Problem, Problems, Span, Value};
 
 use crate::run::Registry;
-use crate::scenario::{Scenario, Ties, What};
+use crate::scenario::{CpuSpec, Scenario, Ties, What};
 
 /// More nodes than this would share a machine's cores so finely that its scheduler decides what is measured.
 pub(crate) const NODES_MAX: u32 = 64;
@@ -28,6 +28,17 @@ pub(crate) fn refuse(scenario: &Scenario, root: &Node, registry: &Registry) -> R
     if scenario.cpu.step.is_some() {
         let help = "a step takes the time that it takes on this machine";
         cannot(&["cpu", "step"], "cannot make a step slower", help);
+    }
+    let usual = CpuSpec::default();
+    for (key, is_asked) in [
+        ("cores", scenario.cpu.cores != usual.cores),
+        ("speed", scenario.cpu.speed != usual.speed),
+        ("discipline", scenario.cpu.discipline != usual.discipline),
+        ("node", !scenario.cpu.node.is_empty()),
+    ] {
+        if is_asked {
+            cannot(&["cpu", key], "cannot choose the CPUs that jobs run on", MEASURED);
+        }
     }
     if scenario.clocks.slack.is_some() {
         cannot(&["clocks", "slack"], "cannot choose how late timers run out", MEASURED);

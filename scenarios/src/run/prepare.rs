@@ -114,7 +114,7 @@ impl Builder<'_> {
                 slack: self.law(clocks.slack.as_ref()),
             },
             step_cost: self.law(scenario.cpu.step.as_ref()),
-            cpus: Vec::new(),
+            cpus: scenario.cpu.models(),
             start: self.law(scenario.cluster.start.as_ref()),
             is_wire: scenario.run.wire,
             is_audit: false,

@@ -3,6 +3,7 @@
 //! Each section is a struct whose fields are its keys; messages, schema and listings come from the same declarations.
 
 mod check;
+mod cpu;
 mod fault;
 mod network;
 mod report;
@@ -15,6 +16,7 @@ use seedbed_sim::fault::Selector;
 use seedbed_sim::law::{Files, Law, Spec, SpecError};
 
 pub use check::{Check, Comparison, Expect, Rule, Threshold};
+pub use cpu::{CpuOf, CpuSpec};
 pub use fault::{Fault, What};
 pub use network::{BurstSpec, Exception, NetworkSpec, ReorderSpec};
 pub use report::{ChartSpec, Kind, TableSpec};
@@ -187,14 +189,6 @@ settings! {
         pub drift_ppm: u32 = 0, in 0..=100_000;
         /// How much later than set a timer runs out, such as `seedbed calibrate` measures it.
         pub slack: Option<Spanned<Spec>> = None;
-    }
-}
-
-settings! {
-    /// CPUs. Without anything a step takes no time.
-    pub struct CpuSpec {
-        /// How long each step keeps its node busy.
-        pub step: Option<Spanned<Spec>> = None;
     }
 }
 

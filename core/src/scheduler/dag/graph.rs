@@ -27,7 +27,7 @@ pub struct Task {
 }
 
 /// What one task hands to another, which cannot start without it.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Edge {
     /// The index of the task that gives.
     pub from: u32,

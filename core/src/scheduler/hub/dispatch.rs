@@ -1,0 +1,305 @@
+//! Tasks that want a worker, and workers that have room.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+
+use super::Step;
+use super::entry::{CopyId, Output, TaskId};
+use super::node::{Candidate, NodePolicy};
+use super::queue::{Key, LaneId, QueuePolicy};
+use super::state::{Alarm, Hold, Task, Turn};
+use super::workers::{Walk, Worker};
+use crate::contract::Duration;
+use crate::scheduler::trust::{Draw, Fixed, Identity};
+
+/// So many tasks of a lane in a row may have had all workers with room before the rest of the lane is left for later: a
+/// crowd of tasks that one worker cannot take twice must not cost time at each of its answers.
+const MISSES_MAX: u32 = 256;
+/// So many workers in a row may be refused a task.
+const REFUSALS_MAX: usize = 64;
+/// So often a worker draws a spot-check for which the hub knows no answer before it is passed over.
+const DRAWS_MAX: u32 = 64;
+/// Counts days for daily quotas.
+const DAY: u64 = 86_400_000_000_000;
+
+/// How far through a lane a look has come.
+#[derive(Default)]
+struct Cursor {
+    after: Option<(Key, TaskId)>,
+    misses: u32,
+}
+
+impl Step<'_> {
+    /// Afterwards, no queued task could be taken by a worker with room.
+    pub(super) fn dispatch(&mut self) {
+        if self.rules.hub.queue == QueuePolicy::Districloud {
+            self.turn_window();
+        }
+        loop {
+            let roomy = mem::take(&mut self.roomy);
+            if !roomy.is_empty() {
+                self.fill(&roomy);
+            } else if let Some((_, id)) = self.wanting.pop_first() {
+                let lane = self.state.tasks.get(&id).map(|task| task.lane);
+                if lane.and_then(|lane| self.state.queue.lane(lane)).is_some_and(|lane| !lane.is_blocked) {
+                    self.place(id, None);
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// DistriCloud's first and third step.
+    fn turn_window(&mut self) {
+        let state = &mut *self.state;
+        let pass = state.queue.window.pass(state.now, self.rules.hub.active);
+        if let Some((id, task)) = pass.out.and_then(|id| Some((id, state.tasks.get(&id)?))) {
+            state.queue.remove(task.lane, task.key, id);
+        }
+        for id in pass.into {
+            if let Some(task) = state.tasks.get(&id).filter(|task| task.wanted > 0) {
+                state.queue.push(task.lane, task.key, id);
+                self.wanting.insert((task.key, id));
+            }
+        }
+    }
+
+    /// Gives queued tasks, the next one first, to workers that may have room.
+    fn fill(&mut self, roomy: &BTreeSet<Identity>) {
+        let mut cursors: BTreeMap<LaneId, Cursor> = BTreeMap::new();
+        while let Some((lane, next)) = self.next_for(roomy, &cursors) {
+            let placed = self.place(next.1, Some(roomy));
+            let cursor = cursors.entry(lane).or_default();
+            cursor.after = Some(next);
+            cursor.misses = if placed { 0 } else { cursor.misses + 1 };
+        }
+        // There is room left for these, but only for tasks that are new to who has it.
+        let open = self.state.queue.busy().filter(|(_, lane)| self.has_room(roomy, lane));
+        for lane in open.map(|(id, _)| id).collect::<Vec<_>>() {
+            self.state.queue.block(lane, false);
+        }
+    }
+
+    /// The next task after the cursors for which one of these workers has room.
+    fn next_for(
+        &self,
+        roomy: &BTreeSet<Identity>,
+        cursors: &BTreeMap<LaneId, Cursor>,
+    ) -> Option<(LaneId, (Key, TaskId))> {
+        let idle = |who: &Identity| self.state.workers.worker(*who).is_some_and(|it| it.free_cores > 0);
+        if !roomy.iter().any(idle) {
+            return None;
+        }
+        let nexts = self.state.queue.busy().filter_map(|(id, lane)| {
+            let next = match cursors.get(&id) {
+                Some(cursor) if cursor.misses >= MISSES_MAX => None,
+                Some(Cursor { after: Some(after), .. }) => {
+                    lane.queue.range((std::ops::Bound::Excluded(*after), std::ops::Bound::Unbounded)).next()
+                }
+                _ => lane.queue.first(),
+            }?;
+            self.has_room(roomy, lane).then_some((*next, id))
+        });
+        nexts.min().map(|(next, lane)| (lane, next))
+    }
+
+    fn has_room(&self, roomy: &BTreeSet<Identity>, lane: &super::queue::Lane) -> bool {
+        let fits = |who: &Identity| {
+            let worker = self.state.workers.worker(*who);
+            worker.is_some_and(|worker| worker.has_room(&lane.shape.needs))
+                && self.is_trusted(*who, lane.shape.trust)
+        };
+        roomy.iter().any(fits)
+    }
+
+    pub(super) fn is_trusted(&self, who: Identity, least: Fixed) -> bool {
+        least == Fixed::ZERO || self.state.book.standing(who).trust >= least
+    }
+
+    /// Whether a worker has or had an undecided task.
+    pub(super) fn is_seated(&self, who: Identity, id: TaskId) -> bool {
+        self.state.seats.get(&who).is_some_and(|tasks| tasks.contains(&id))
+    }
+
+    /// Gives a task to workers, of these if they are named, until it wants no more or there are none. True if it was given
+    /// to somebody.
+    fn place(&mut self, id: TaskId, among: Option<&BTreeSet<Identity>>) -> bool {
+        let (mut refused, mut placed) = (BTreeSet::new(), false);
+        while let Some(task) =
+            self.state.tasks.get(&id).filter(|task| task.wanted > 0 && task.stage.is_ready())
+        {
+            let (needs, lane) = (task.spec.needs.clone(), task.lane);
+            let (candidates, is_full) = self.candidates(id, among, &refused);
+            let Self { rules, state, dice, .. } = self;
+            let chosen =
+                rules.hub.node.choose(&needs, &candidates, rules.hub.choices, state.workers.last, dice);
+            let Some(who) = chosen else {
+                if among.is_none() && is_full {
+                    state.queue.block(lane, true);
+                }
+                break;
+            };
+            match self.give(id, who) {
+                true => placed = true,
+                false if refused.len() >= REFUSALS_MAX => break,
+                false => {
+                    refused.insert(who);
+                }
+            }
+        }
+        placed
+    }
+
+    /// Who may take a task, as many as are compared; and whether nobody has room, not even who had it before.
+    fn candidates(
+        &mut self,
+        id: TaskId,
+        among: Option<&BTreeSet<Identity>>,
+        refused: &BTreeSet<Identity>,
+    ) -> (Vec<Candidate>, bool) {
+        let walk = self.walk();
+        let Some(task) = self.state.tasks.get(&id) else { return (Vec::new(), false) };
+        let workers = &self.state.workers;
+        let needs = &task.spec.needs;
+        let named = among.into_iter().flatten().filter_map(|who| Some((*who, workers.worker(*who)?)));
+        let named = named.filter(|(_, worker)| worker.has_room(needs));
+        let all = among.is_none().then(|| workers.with_room(needs, walk));
+        let mut is_full = true;
+        let found = named.chain(all.into_iter().flatten()).filter(|(who, _)| {
+            let is_trusted = self.is_trusted(*who, task.spec.trust);
+            is_full &= !is_trusted;
+            is_trusted && !self.is_seated(*who, id) && !refused.contains(who)
+        });
+        let found = found.take(self.rules.hub.candidates as usize);
+        let found = found.map(|(who, worker)| self.candidate(task, who, worker)).collect();
+        (found, is_full)
+    }
+
+    /// Where to look first: where the policy's choice is likely to be.
+    fn walk(&mut self) -> Walk {
+        let workers = &self.state.workers;
+        match self.rules.hub.node {
+            NodePolicy::Districloud | NodePolicy::BestFit => Walk::Tight,
+            NodePolicy::ShortestQueue
+            | NodePolicy::LeastLoaded
+            | NodePolicy::Spread
+            | NodePolicy::Locality => Walk::Loose,
+            NodePolicy::Random | NodePolicy::PowerOfD => {
+                let names = workers.highest().map_or(0, |who| who.0.saturating_add(1));
+                Walk::From(Identity(self.dice.below(names)))
+            }
+            NodePolicy::RoundRobin => {
+                Walk::From(Identity(workers.last.map_or(0, |last| last.0.saturating_add(1))))
+            }
+        }
+    }
+
+    fn candidate(&self, task: &Task, who: Identity, worker: &Worker) -> Candidate {
+        let transfer = match self.rules.hub.node {
+            NodePolicy::Locality => worker.receives(self.missing_bytes(task, who)),
+            _ => Duration::ZERO,
+        };
+        Candidate {
+            who,
+            cores: worker.capacity.cores,
+            free_cores: worker.free_cores,
+            ram: worker.capacity.ram,
+            free_ram: crate::settings::Bytes(worker.free_ram),
+            copies: worker.copies.len() as u32,
+            trust: self.state.book.standing(who).trust,
+            occupied: worker.occupied(),
+            transfer,
+        }
+    }
+
+    /// What a worker must be sent: the input, and what others made for the task.
+    fn missing_bytes(&self, task: &Task, who: Identity) -> u64 {
+        let is_there = |giver: &TaskId| {
+            let accepted = self.state.tasks.get(giver).and_then(|giver| giver.votes.accepted());
+            accepted.is_some_and(|accepted| accepted.answer == who)
+        };
+        let others = task.givers.iter().filter(|(giver, _)| !is_there(giver)).map(|(_, data)| data.0);
+        others.fold(task.spec.input.0, u64::saturating_add)
+    }
+
+    /// Gives a worker a task, or a spot-check in its place; false if it gets neither.
+    fn give(&mut self, id: TaskId, who: Identity) -> bool {
+        for _ in 0..DRAWS_MAX {
+            let (rules, state) = (self.rules, &mut *self.state);
+            let Some(task) = state.tasks.get_mut(&id) else { return false };
+            let policy = rules.policy(task.spec.validation);
+            let day = state.now.0 / DAY;
+            match policy.draw(&mut state.book, &mut task.votes, who, day, &mut self.dice) {
+                Draw::Refused(_) => return false,
+                Draw::SpotCheck if self.spot_check(who) => return true,
+                Draw::SpotCheck => {}
+                Draw::Work => {
+                    self.hand_out(id, who);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    fn hand_out(&mut self, id: TaskId, who: Identity) {
+        let state = &mut *self.state;
+        let Some(task) = state.tasks.get_mut(&id) else { return };
+        let (attempt, needs, work) = (task.attempt, task.spec.needs.clone(), task.spec.work);
+        let bytes = task.spec.input.0.saturating_add(task.spec.output.0);
+        task.live += 1;
+        task.extra = task.extra.saturating_sub(1);
+        state.seats.entry(who).or_default().insert(id);
+        if self.rules.hub.queue == QueuePolicy::Fair {
+            state.queue.shares.advance(u128::try_from(task.key.0).unwrap_or_default());
+        }
+        let turn = Turn { task: id, attempt, worker: who, needs, work, hold: Hold::Live, right: None };
+        let copy = self.start(turn, bytes);
+        if let Some(task) = self.state.tasks.get_mut(&id) {
+            task.copies.push(copy);
+        }
+        self.weigh(id);
+    }
+
+    /// Gives a worker a task whose answer is known; false if there is none for which it has room.
+    pub(super) fn spot_check(&mut self, who: Identity) -> bool {
+        let state = &*self.state;
+        let Some(worker) = state.workers.worker(who) else { return false };
+        let first = self.dice.below(state.bank.len() as u64) as usize;
+        let mut known = state.bank.iter().skip(first).chain(state.bank.iter().take(first));
+        let Some(known) = known.find(|known| worker.has_room(&known.needs)) else { return false };
+        let turn = Turn {
+            task: known.task,
+            attempt: 0,
+            worker: who,
+            needs: known.needs.clone(),
+            work: known.work,
+            hold: Hold::Live,
+            right: Some(known.answer.clone()),
+        };
+        self.start(turn, 0);
+        true
+    }
+
+    /// A turn begins; its worker has room for it.
+    fn start(&mut self, turn: Turn, bytes: u64) -> CopyId {
+        let (hub, state) = (&self.rules.hub, &mut *self.state);
+        let copy = CopyId(state.next_copy);
+        state.next_copy += 1;
+        let (worker, task) = (turn.worker, turn.task);
+        let takes = |it: &Worker| it.takes(turn.work) + it.receives(bytes);
+        let expected = state.workers.worker(worker).map_or(Duration::ZERO, takes);
+        let lease = state.now + hub.lease.max(expected * u64::from(hub.lease_times));
+        state.alarms.insert((lease, Alarm::Lease(copy)));
+        if hub.stragglers > 0 && turn.right.is_none() {
+            let late = state.now + expected * u64::from(hub.stragglers);
+            state.alarms.insert((late, Alarm::Straggler(copy)));
+        }
+        let has_room = state.workers.reserve(worker, copy, &turn.needs, turn.work);
+        debug_assert!(has_room, "{worker:?} was chosen without room");
+        state.copies.insert(copy, turn);
+        self.outputs.push(Output::Assign { worker, task, copy, lease });
+        copy
+    }
+}

@@ -1,0 +1,141 @@
+//! What a hub remembers.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::entry::{CopyId, Needs, Spec, TaskId, UserId};
+use super::queue::{Key, LaneId, Queue};
+use super::stage::Stage;
+use super::workers::Workers;
+use crate::contract::{Duration, Time};
+use crate::scheduler::trust::{Answer, Identity, TrustBook, Votes};
+use crate::settings::Bytes;
+
+/// All that a hub knows: a value that can be stored, and taken up again by [`Hub::resume`](super::Hub::resume).
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct State {
+    /// When the latest entry was written.
+    pub(super) now: Time,
+    pub(super) book: TrustBook,
+    pub(super) tasks: BTreeMap<TaskId, Task>,
+    pub(super) copies: BTreeMap<CopyId, Turn>,
+    pub(super) workers: Workers,
+    pub(super) queue: Queue,
+    pub(super) alarms: BTreeSet<(Time, Alarm)>,
+    /// By worker, the undecided tasks in whose votes it has a seat.
+    pub(super) seats: BTreeMap<Identity, BTreeSet<TaskId>>,
+    /// Tasks whose answers are known, for spot-checks.
+    pub(super) bank: VecDeque<Known>,
+    /// Tasks that are done, in the order in which they were.
+    pub(super) done: VecDeque<TaskId>,
+    /// How many are not.
+    pub(super) open: u32,
+    /// By user, how many of those are its.
+    pub(super) users: BTreeMap<UserId, u32>,
+    pub(super) next_task: u64,
+    pub(super) next_copy: u64,
+}
+
+/// A task and what became of it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Task {
+    pub(super) spec: Spec,
+    pub(super) user: UserId,
+    pub(super) submitted: Time,
+    pub(super) stage: Stage,
+    pub(super) lane: LaneId,
+    /// Given when it became ready.
+    pub(super) key: Key,
+    /// How many of those it depends on are not validated.
+    pub(super) missing: u32,
+    /// Those it depends on, with how much each hands over.
+    pub(super) givers: Vec<(TaskId, Bytes)>,
+    pub(super) takers: Vec<TaskId>,
+    /// Attempts that failed.
+    pub(super) attempt: u32,
+    pub(super) votes: Votes,
+    /// How many more workers it wants; it is queued if that is not 0.
+    pub(super) wanted: u32,
+    /// How many more than its policy asks for, because a copy straggles.
+    pub(super) extra: u32,
+    /// Copies under a lease.
+    pub(super) live: u32,
+    /// All copies that are known of any attempt.
+    pub(super) copies: Vec<CopyId>,
+    /// Whether a copy of this attempt was lost with its worker.
+    pub(super) has_lost: bool,
+    /// How often in this attempt its patience was spent on spot-checks of those who voted.
+    pub(super) checks: u32,
+}
+
+/// What a copy is to the hub. All but `Gone` take up room at their worker.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) enum Hold {
+    /// Under a lease.
+    Live,
+    /// The lease ran out. Its answer still counts.
+    Lapsed,
+    /// It was told to stop.
+    Revoked,
+    /// Lost with its worker. Its answer still counts, too.
+    Gone,
+}
+
+/// One worker's turn, known by the name of the copy.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Turn {
+    pub(super) task: TaskId,
+    pub(super) attempt: u32,
+    pub(super) worker: Identity,
+    pub(super) needs: Needs,
+    pub(super) work: Duration,
+    pub(super) hold: Hold,
+    /// Of a spot-check, the right answer.
+    pub(super) right: Option<Answer>,
+}
+
+/// A task whose answer is known.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Known {
+    pub(super) task: TaskId,
+    pub(super) needs: Needs,
+    pub(super) work: Duration,
+    pub(super) answer: Answer,
+}
+
+/// What is to happen when time has passed.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub(super) enum Alarm {
+    /// A copy's lease is over.
+    Lease(CopyId),
+    /// A copy takes long.
+    Straggler(CopyId),
+    /// A worker was silent, if it was not heard since.
+    Silence(Identity),
+    /// A task has rested.
+    Rest(TaskId),
+    /// A task may have nobody who could take it, if it is still in this attempt.
+    Patience(TaskId, u32),
+}
+
+impl State {
+    pub(super) fn new(book: TrustBook) -> Self {
+        Self {
+            now: Time::ZERO,
+            book,
+            tasks: BTreeMap::new(),
+            copies: BTreeMap::new(),
+            workers: Workers::default(),
+            queue: Queue::default(),
+            alarms: BTreeSet::new(),
+            seats: BTreeMap::new(),
+            bank: VecDeque::new(),
+            done: VecDeque::new(),
+            open: 0,
+            users: BTreeMap::new(),
+            next_task: 0,
+            next_copy: 0,
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
+use std::sync::Arc;
 
 use super::Step;
 use super::entry::{CopyId, Output, TaskId};
@@ -254,7 +255,8 @@ impl Step<'_> {
         if self.rules.hub.queue == QueuePolicy::Fair {
             state.queue.shares.advance(u128::try_from(task.key.0).unwrap_or_default());
         }
-        let turn = Turn { task: id, attempt, worker: who, needs, work, hold: Hold::Live, right: None };
+        let call = Arc::clone(&task.spec.call);
+        let turn = Turn { task: id, attempt, worker: who, needs, work, call, hold: Hold::Live, right: None };
         let copy = self.start(turn, bytes);
         if let Some(task) = self.state.tasks.get_mut(&id) {
             task.copies.push(copy);
@@ -275,6 +277,7 @@ impl Step<'_> {
             worker: who,
             needs: known.needs.clone(),
             work: known.work,
+            call: Arc::clone(&known.call),
             hold: Hold::Live,
             right: Some(known.answer.clone()),
         };
@@ -288,6 +291,7 @@ impl Step<'_> {
         let copy = CopyId(state.next_copy);
         state.next_copy += 1;
         let (worker, task) = (turn.worker, turn.task);
+        let (call, work) = (Arc::clone(&turn.call), turn.work);
         let takes = |it: &Worker| it.takes(turn.work) + it.receives(bytes);
         let expected = state.workers.worker(worker).map_or(Duration::ZERO, takes);
         let lease = state.now + hub.lease.max(expected * u64::from(hub.lease_times));
@@ -299,7 +303,7 @@ impl Step<'_> {
         let has_room = state.workers.reserve(worker, copy, &turn.needs, turn.work);
         debug_assert!(has_room, "{worker:?} was chosen without room");
         state.copies.insert(copy, turn);
-        self.outputs.push(Output::Assign { worker, task, copy, lease });
+        self.outputs.push(Output::Assign { worker, task, copy, call, work, lease });
         copy
     }
 }

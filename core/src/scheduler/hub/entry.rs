@@ -1,9 +1,12 @@
 //! What goes into the hub's log, and what the hub wants done.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::stage::Stage;
 use crate::contract::{CommandId, Duration, Time};
+use crate::scheduler::call::Call;
 use crate::scheduler::dag::{Edge, GraphError};
 use crate::scheduler::trust::{Answer, Fixed, Identity, Judgement, Validation};
 use crate::settings::{Bytes, Rate};
@@ -52,6 +55,8 @@ pub struct Spec {
     pub name: String,
     /// What it takes up.
     pub needs: Needs,
+    /// What is to be computed.
+    pub call: Arc<Call>,
     /// The CPU time that it takes on one core of speed one.
     pub work: Duration,
     /// What a worker must be sent, besides the outputs of tasks it depends on.
@@ -175,6 +180,10 @@ pub enum Output {
         task: TaskId,
         /// To be named in the result.
         copy: CopyId,
+        /// What to compute.
+        call: Arc<Call>,
+        /// The CPU time that it takes on one core of speed one.
+        work: Duration,
         /// When the hub will ask others.
         lease: Time,
     },
@@ -274,6 +283,9 @@ impl Spec {
         }
         if !are_tags(&self.needs.tags) {
             return Some("tags must be few, short, in ascending order, and each there once");
+        }
+        if let Some(flaw) = self.call.flaw() {
+            return Some(flaw);
         }
         (self.retries > RETRIES_MAX).then_some("it may be tried again 1,000 times at most")
     }

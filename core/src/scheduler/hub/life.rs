@@ -1,5 +1,7 @@
 //! What becomes of a task: from ready to its end.
 
+use std::sync::Arc;
+
 use super::Step;
 use super::entry::{CopyId, Outcome, Output, TaskId};
 use super::queue::QueuePolicy;
@@ -114,8 +116,13 @@ impl Step<'_> {
         let state = &mut *self.state;
         let Some(task) = state.tasks.get(&id) else { return };
         if let Some(answer) = task.votes.answer(accepted.answer) {
-            let (needs, work) = (task.spec.needs.clone(), task.spec.work);
-            state.bank.push_back(Known { task: id, needs, work, answer: answer.clone() });
+            state.bank.push_back(Known {
+                task: id,
+                needs: task.spec.needs.clone(),
+                work: task.spec.work,
+                call: Arc::clone(&task.spec.call),
+                answer: answer.clone(),
+            });
             if state.bank.len() > BANK_MAX {
                 state.bank.pop_front();
             }

@@ -183,6 +183,8 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::contract::Duration;
     use crate::settings::Bytes;
@@ -191,6 +193,7 @@ mod tests {
         Spec {
             name: String::new(),
             needs: Needs { cores: 1, ram: Bytes(0), tags: Vec::new() },
+            call: Arc::default(),
             work: Duration::from_secs(work),
             input: Bytes(0),
             output: Bytes(0),

@@ -1,6 +1,7 @@
 //! What a hub remembers.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,7 @@ use super::queue::{Key, LaneId, Queue};
 use super::stage::Stage;
 use super::workers::Workers;
 use crate::contract::{Duration, Time};
+use crate::scheduler::call::Call;
 use crate::scheduler::trust::{Answer, Identity, TrustBook, Votes};
 use crate::settings::Bytes;
 
@@ -90,6 +92,7 @@ pub(super) struct Turn {
     pub(super) worker: Identity,
     pub(super) needs: Needs,
     pub(super) work: Duration,
+    pub(super) call: Arc<Call>,
     pub(super) hold: Hold,
     /// Of a spot-check, the right answer.
     pub(super) right: Option<Answer>,
@@ -101,6 +104,7 @@ pub(super) struct Known {
     pub(super) task: TaskId,
     pub(super) needs: Needs,
     pub(super) work: Duration,
+    pub(super) call: Arc<Call>,
     pub(super) answer: Answer,
 }
 

@@ -24,6 +24,7 @@ fn spec(name: usize) -> Spec {
     Spec {
         name: format!("t{name}"),
         needs: Needs { cores: 1, ram: Bytes(1 << 20), tags: Vec::new() },
+        call: Arc::default(),
         work: SECOND,
         input: Bytes(0),
         output: Bytes(0),
@@ -107,7 +108,7 @@ impl Shell {
         self.log.push((self.at, entry));
         for output in &outputs {
             match output {
-                Output::Assign { worker, task, copy, lease } => {
+                Output::Assign { worker, task, copy, lease, .. } => {
                     let job = Job { worker: *worker, task: *task, lease: *lease };
                     assert_eq!(self.jobs.insert(*copy, job), None);
                 }

@@ -157,8 +157,14 @@ fn given_once(outputs: &[Output]) -> Result<(), TestCaseError> {
 
 #[test]
 fn a_task_that_is_given_twice_is_seen() {
-    let assign =
-        |copy| Output::Assign { worker: Identity(1), task: TaskId(0), copy: CopyId(copy), lease: Time::ZERO };
+    let assign = |copy| Output::Assign {
+        worker: Identity(1),
+        task: TaskId(0),
+        copy: CopyId(copy),
+        call: Arc::default(),
+        work: SECOND,
+        lease: Time::ZERO,
+    };
     let notice = |stage| Output::Notice { task: TaskId(0), stage };
     assert!(given_once(&[assign(0), notice(Stage::Queued), assign(1)]).is_err());
     assert!(given_once(&[assign(0), notice(Stage::Resting), assign(1)]).is_ok());

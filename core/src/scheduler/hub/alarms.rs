@@ -28,11 +28,13 @@ impl Step<'_> {
         state.workers.insert(who, Worker::new(capacity.clone(), state.now, is_barred));
         state.alarms.insert((state.now + self.rules.hub.silence, Alarm::Silence(who)));
         self.roomy.insert(who);
+        self.outputs.push(Output::Joined { worker: who });
     }
 
     /// A worker is gone, and what it had with it.
     pub(super) fn lose(&mut self, who: Identity) {
         let Some(worker) = self.state.workers.remove(who) else { return };
+        self.outputs.push(Output::Lost { worker: who });
         for copy in worker.copies {
             let Some(turn) = self.state.copies.get(&copy) else { continue };
             if turn.right.is_some() || turn.hold == Hold::Revoked {

@@ -210,6 +210,16 @@ pub enum Output {
         /// How.
         judgement: Judgement,
     },
+    /// Tell that a worker is there.
+    Joined {
+        /// Who.
+        worker: Identity,
+    },
+    /// Tell that a worker counts as gone.
+    Lost {
+        /// Who.
+        worker: Identity,
+    },
     /// Tell that a worker was found out and gets no work any more.
     Blacklisted {
         /// Who.

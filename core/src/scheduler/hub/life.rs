@@ -177,6 +177,11 @@ impl Step<'_> {
         let Some(task) = state.tasks.get(&id) else { return };
         state.queue.close(task.lane);
         state.open = state.open.saturating_sub(1);
+        state.ended[match stage {
+            Stage::Validated(_) => 0,
+            Stage::Failed(_) => 1,
+            _ => 2,
+        }] += 1;
         state.done.push_back(id);
         if let Some(open) = state.users.get_mut(&task.user) {
             *open = open.saturating_sub(1);

@@ -37,6 +37,7 @@ mod state;
 mod submit;
 #[cfg(test)]
 mod tests;
+mod view;
 mod window;
 mod workers;
 
@@ -53,6 +54,7 @@ pub use queue::{Key, QueuePolicy, Shares};
 pub use rules::{Parameters, Rules};
 pub use stage::{Failure, Stage};
 pub use state::State;
+pub use view::{Ended, TaskView, WorkerView};
 
 use crate::contract::{Dice, Life, Machine, NodeId, Time};
 use crate::scheduler::trust::{Answer, Identity, TrustBook};

@@ -33,6 +33,8 @@ pub struct State {
     pub(super) done: VecDeque<TaskId>,
     /// How many are not.
     pub(super) open: u32,
+    /// How many are validated, failed and cancelled, forgotten ones too.
+    pub(super) ended: [u64; 3],
     /// By user, how many of those are its.
     pub(super) users: BTreeMap<UserId, u32>,
     pub(super) next_task: u64,
@@ -137,6 +139,7 @@ impl State {
             bank: VecDeque::new(),
             done: VecDeque::new(),
             open: 0,
+            ended: [0; 3],
             users: BTreeMap::new(),
             next_task: 0,
             next_copy: 0,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{CommandId, Life, NodeId, Protocol, Time};
+use super::{Bar, BarNode, CommandId, Life, NodeId, Protocol, Time};
 
 /// What a probe may look at: the world as it is, which no node can see.
 pub trait View<P: Protocol> {
@@ -108,6 +108,10 @@ pub struct Findings {
     pub series: BTreeMap<&'static str, Vec<(Time, f64)>>,
     /// What each node was, and when.
     pub spans: Vec<Span>,
+    /// What ran where, and when; see [`Findings::bar`].
+    pub bars: Vec<Bar>,
+    /// The nodes on which something can run.
+    pub bar_nodes: BTreeMap<NodeId, BarNode>,
     /// Broken promises: of each check the first ten.
     pub violations: Vec<Violation>,
     /// How often each check was violated.

@@ -12,6 +12,7 @@ use super::state::{Alarm, Hold, Task, Turn};
 use super::workers::{Walk, Worker};
 use crate::contract::Duration;
 use crate::scheduler::trust::{Draw, Fixed, Identity};
+use crate::settings::Bytes;
 
 /// So many tasks of a lane in a row may have had all workers with room before the rest of the lane is left for later: a
 /// crowd of tasks that one worker cannot take twice must not cost time at each of its answers.
@@ -206,7 +207,7 @@ impl Step<'_> {
             cores: worker.capacity.cores,
             free_cores: worker.free_cores,
             ram: worker.capacity.ram,
-            free_ram: crate::settings::Bytes(worker.free_ram),
+            free_ram: Bytes(worker.free_ram),
             copies: worker.copies.len() as u32,
             trust: self.state.book.standing(who).trust,
             occupied: worker.occupied(),
@@ -245,10 +246,12 @@ impl Step<'_> {
     }
 
     fn hand_out(&mut self, id: TaskId, who: Identity) {
+        let data = self.state.tasks.get(&id).map_or(0, |task| self.missing_bytes(task, who));
         let state = &mut *self.state;
         let Some(task) = state.tasks.get_mut(&id) else { return };
         let (attempt, needs, work) = (task.attempt, task.spec.needs.clone(), task.spec.work);
-        let bytes = task.spec.input.0.saturating_add(task.spec.output.0);
+        let bytes = data.saturating_add(task.spec.output.0);
+        let data = Bytes(data);
         task.live += 1;
         task.extra = task.extra.saturating_sub(1);
         state.seats.entry(who).or_default().insert(id);
@@ -256,7 +259,8 @@ impl Step<'_> {
             state.queue.shares.advance(u128::try_from(task.key.0).unwrap_or_default());
         }
         let call = Arc::clone(&task.spec.call);
-        let turn = Turn { task: id, attempt, worker: who, needs, work, call, hold: Hold::Live, right: None };
+        let turn =
+            Turn { task: id, attempt, worker: who, needs, work, call, data, hold: Hold::Live, right: None };
         let copy = self.start(turn, bytes);
         if let Some(task) = self.state.tasks.get_mut(&id) {
             task.copies.push(copy);
@@ -278,10 +282,11 @@ impl Step<'_> {
             needs: known.needs.clone(),
             work: known.work,
             call: Arc::clone(&known.call),
+            data: known.data,
             hold: Hold::Live,
             right: Some(known.answer.clone()),
         };
-        self.start(turn, 0);
+        self.start(turn, known.data.0);
         true
     }
 
@@ -291,7 +296,7 @@ impl Step<'_> {
         let copy = CopyId(state.next_copy);
         state.next_copy += 1;
         let (worker, task) = (turn.worker, turn.task);
-        let (call, work) = (Arc::clone(&turn.call), turn.work);
+        let (call, work, data) = (Arc::clone(&turn.call), turn.work, turn.data);
         let takes = |it: &Worker| it.takes(turn.work) + it.receives(bytes);
         let expected = state.workers.worker(worker).map_or(Duration::ZERO, takes);
         let lease = state.now + hub.lease.max(expected * u64::from(hub.lease_times));
@@ -303,7 +308,7 @@ impl Step<'_> {
         let has_room = state.workers.reserve(worker, copy, &turn.needs, turn.work);
         debug_assert!(has_room, "{worker:?} was chosen without room");
         state.copies.insert(copy, turn);
-        self.outputs.push(Output::Assign { worker, task, copy, call, work, lease });
+        self.outputs.push(Output::Assign { worker, task, copy, call, work, data, lease });
         copy
     }
 }

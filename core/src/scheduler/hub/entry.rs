@@ -184,6 +184,8 @@ pub enum Output {
         call: Arc<Call>,
         /// The CPU time that it takes on one core of speed one.
         work: Duration,
+        /// What must come to the worker first: the input, and what others made for the task and is not there.
+        data: Bytes,
         /// When the hub will ask others.
         lease: Time,
     },

@@ -121,6 +121,7 @@ impl Step<'_> {
                 needs: task.spec.needs.clone(),
                 work: task.spec.work,
                 call: Arc::clone(&task.spec.call),
+                data: task.spec.input,
                 answer: answer.clone(),
             });
             if state.bank.len() > BANK_MAX {
@@ -249,7 +250,7 @@ impl Step<'_> {
             Outcome::Answered(answer) => {
                 // It has one seat, and one copy for it: it cannot be the second time.
                 let recorded = task.votes.record(worker, answer.clone());
-                debug_assert_eq!(recorded, Ok(()));
+                debug_assert!(recorded.is_ok() || self.rules.hub.seat_after_lease, "{recorded:?}");
             }
             // It did what it was told.
             Outcome::Failed | Outcome::Stopped if turn.hold == Hold::Revoked => return,
@@ -307,6 +308,15 @@ impl Step<'_> {
         }
         let id = turn.task;
         let Some(task) = state.tasks.get_mut(&id) else { return };
+        if hold == Hold::Lapsed && self.rules.hub.room_after_lease {
+            turn.hold = Hold::Gone;
+            state.workers.release(turn.worker, copy, &turn.needs, turn.work);
+            self.roomy.insert(turn.worker);
+        }
+        if hold == Hold::Lapsed && self.rules.hub.seat_after_lease {
+            task.votes.vacate(turn.worker);
+            state.seats.entry(turn.worker).or_default().remove(&id);
+        }
         task.live = task.live.saturating_sub(1);
         task.has_lost |= hold == Hold::Gone;
         let policy = self.rules.policy(task.spec.validation);

@@ -45,6 +45,24 @@ pub enum Failure {
 }
 
 impl Stage {
+    /// What stages are called.
+    pub const NAMES: [&'static str; 7] =
+        ["waiting", "queued", "running", "resting", "validated", "failed", "cancelled"];
+
+    /// What it is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        Self::NAMES[match self {
+            Self::Waiting => 0,
+            Self::Queued => 1,
+            Self::Running => 2,
+            Self::Resting => 3,
+            Self::Validated(_) => 4,
+            Self::Failed(_) => 5,
+            Self::Cancelled => 6,
+        }]
+    }
+
     /// Whether the task's life is over.
     #[must_use]
     pub const fn is_final(self) -> bool {

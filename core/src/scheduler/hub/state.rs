@@ -95,6 +95,8 @@ pub(super) struct Turn {
     pub(super) needs: Needs,
     pub(super) work: Duration,
     pub(super) call: Arc<Call>,
+    /// What must come to the worker first.
+    pub(super) data: Bytes,
     pub(super) hold: Hold,
     /// Of a spot-check, the right answer.
     pub(super) right: Option<Answer>,
@@ -107,6 +109,7 @@ pub(super) struct Known {
     pub(super) needs: Needs,
     pub(super) work: Duration,
     pub(super) call: Arc<Call>,
+    pub(super) data: Bytes,
     pub(super) answer: Answer,
 }
 

@@ -9,6 +9,7 @@ use super::state::Hold;
 use crate::contract::{Duration, Time};
 use crate::scheduler::call::Call;
 use crate::scheduler::trust::{Answer, Identity};
+use crate::settings::Bytes;
 
 /// A task that the hub remembers.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +95,8 @@ impl Hub {
 
     /// The copies that a worker is to work at.
     pub fn turns(&self, who: Identity) -> impl Iterator<Item = CopyId> {
-        let copies = self.state.workers.worker(who).into_iter().flat_map(|worker| worker.copies.iter().copied());
+        let copies =
+            self.state.workers.worker(who).into_iter().flat_map(|worker| worker.copies.iter().copied());
         copies.filter(|copy| self.is_wanted(*copy))
     }
 
@@ -104,10 +106,16 @@ impl Hub {
         self.state.copies.get(&copy).is_some_and(|turn| turn.hold != Hold::Revoked)
     }
 
-    /// What a copy computes, and its CPU time on a core of speed one.
+    /// What a copy computes, its CPU time on a core of speed one, and what must come to the worker first.
     #[must_use]
-    pub fn work(&self, copy: CopyId) -> Option<(Arc<Call>, Duration)> {
-        self.state.copies.get(&copy).map(|turn| (Arc::clone(&turn.call), turn.work))
+    pub fn work(&self, copy: CopyId) -> Option<(Arc<Call>, Duration, Bytes)> {
+        self.state.copies.get(&copy).map(|turn| (Arc::clone(&turn.call), turn.work, turn.data))
+    }
+
+    /// How many tasks are remembered.
+    #[must_use]
+    pub fn remembered(&self) -> u64 {
+        self.state.tasks.len() as u64
     }
 
     /// Of which task a copy is, and whether it is a spot-check.

@@ -77,6 +77,11 @@ impl Votes {
         }
     }
 
+    /// Forgets that a worker was asked: a mistake, for those who plant one.
+    pub(in crate::scheduler) fn vacate(&mut self, who: Identity) {
+        self.seats.remove(&who);
+    }
+
     /// Who was asked, in ascending order, and what came of it.
     pub fn seats(&self) -> impl Iterator<Item = (Identity, &Seat)> {
         self.seats.iter().map(|(who, seat)| (*who, seat))

@@ -289,7 +289,8 @@ fn who_fails_a_spot_check_is_out_and_its_votes_with_it() {
         }
     }
     assert!(blacklisted);
-    assert_eq!(shell.join(3, 1), []);
+    let three = Identity(3);
+    assert_eq!(shell.join(3, 1), [Output::Lost { worker: three }, Output::Joined { worker: three }]);
     assert!(shell.stages.values().all(|stage| matches!(stage, Stage::Validated(_))));
     let right = |task: &TaskId| Comparator::Exact.read(task.0.to_string().as_bytes());
     assert!(shell.stages.keys().all(|task| shell.hub.answer(*task) == Some(&right(task))));

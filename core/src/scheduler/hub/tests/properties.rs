@@ -163,6 +163,7 @@ fn a_task_that_is_given_twice_is_seen() {
         copy: CopyId(copy),
         call: Arc::default(),
         work: SECOND,
+        data: Bytes(0),
         lease: Time::ZERO,
     };
     let notice = |stage| Output::Notice { task: TaskId(0), stage };

@@ -35,6 +35,7 @@ impl Step<'_> {
     pub(super) fn lose(&mut self, who: Identity) {
         let Some(worker) = self.state.workers.remove(who) else { return };
         self.outputs.push(Output::Lost { worker: who });
+        self.clear_line(who, &worker.line);
         for copy in worker.copies {
             let Some(turn) = self.state.copies.get(&copy) else { continue };
             if turn.right.is_some() || turn.hold == Hold::Revoked {
@@ -77,6 +78,7 @@ impl Step<'_> {
                 }
                 Alarm::Straggler(copy) => self.double(copy),
                 Alarm::Silence(who) => self.listen(who),
+                Alarm::Plan(id) => self.unplan(id),
                 Alarm::Rest(id) => {
                     if self.state.tasks.get(&id).is_some_and(|task| task.stage == Stage::Resting) {
                         self.queue(id);

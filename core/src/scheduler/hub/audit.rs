@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::entry::{CopyId, TaskId};
+use super::queue::Key;
 use super::stage::Stage;
 use super::state::{Hold, Task};
 use super::{Hub, QueuePolicy};
@@ -32,6 +33,12 @@ pub enum Breach {
     /// A task wants workers and does not wait for them, or the other way round.
     #[error("task {} is lost to the queue, or too much in it", .0.0)]
     Queue(TaskId),
+    /// A task waits at a worker that does not know of it, or the other way round, or at more than it wants.
+    #[error("task {} is not in the lines where it should be", .0.0)]
+    Line(TaskId),
+    /// A task is planned for a worker that does not know of it, or after its end.
+    #[error("the plan for task {} is wrong", .0.0)]
+    Plan(TaskId),
     /// The count of tasks that are not done is wrong.
     #[error("the count of open tasks is wrong")]
     Open,
@@ -67,6 +74,11 @@ impl Hub {
 
     fn audit_workers(&self) -> Result<(), Breach> {
         for (who, worker) in self.state.workers.iter() {
+            for (_, id) in &worker.line {
+                if !self.state.tasks.get(id).is_some_and(|task| task.is_bound(who)) {
+                    return Err(Breach::Line(*id));
+                }
+            }
             let turns = worker.copies.iter().filter_map(|copy| self.state.copies.get(copy));
             let (cores, ram) = turns.fold((0_u64, 0_u64), |(cores, ram), turn| {
                 (cores + u64::from(turn.needs.cores), ram + turn.needs.ram.0)
@@ -110,8 +122,20 @@ impl Hub {
             return Err(Breach::Stage(id));
         }
         let is_windowed = self.rules.hub.queue == QueuePolicy::Districloud;
-        if is_queued && task.wanted == 0 || !is_windowed && (task.wanted > 0) != is_queued {
+        let wants = task.free() > 0;
+        if is_queued && !wants || !is_windowed && wants != is_queued || wants != task.is_wanting {
             return Err(Breach::Queue(id));
+        }
+        let lines_up = |(who, key): &(Identity, Key)| {
+            self.state.workers.worker(*who).is_some_and(|worker| worker.line.contains(&(*key, id)))
+        };
+        if task.bound.len() > task.wanted as usize || !task.bound.iter().all(lines_up) {
+            return Err(Breach::Line(id));
+        }
+        let place = task.place.as_ref().filter(|_| !task.stage.is_final());
+        let is_planned = |who| self.state.planned.get(who).is_some_and(|tasks| tasks.contains(&id));
+        if task.place.is_some() && !place.is_some_and(|place| is_planned(&place.worker)) {
+            return Err(Breach::Plan(id));
         }
         Ok(())
     }

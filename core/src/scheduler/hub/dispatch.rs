@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Step;
 use super::entry::{CopyId, Output, TaskId};
 use super::node::{Candidate, NodePolicy};
+use super::plan::DagPolicy;
 use super::queue::{Key, LaneId, QueuePolicy};
 use super::state::{Alarm, Hold, Task, Turn};
 use super::workers::{Walk, Worker};
@@ -60,7 +61,7 @@ impl Step<'_> {
             state.queue.remove(task.lane, task.key, id);
         }
         for id in pass.into {
-            if let Some(task) = state.tasks.get(&id).filter(|task| task.wanted > 0) {
+            if let Some(task) = state.tasks.get(&id).filter(|task| task.is_wanting) {
                 state.queue.push(task.lane, task.key, id);
                 self.wanting.insert((task.key, id));
             }
@@ -70,7 +71,15 @@ impl Step<'_> {
     /// Gives queued tasks, the next one first, to workers that may have room.
     fn fill(&mut self, roomy: &BTreeSet<Identity>) {
         let mut cursors: BTreeMap<LaneId, Cursor> = BTreeMap::new();
-        while let Some((lane, next)) = self.next_for(roomy, &cursors) {
+        loop {
+            let (queued, bound) = (self.next_for(roomy, &cursors), self.next_in_line(roomy));
+            let goes_first =
+                |(place, _): &((Key, TaskId), Identity)| queued.is_none_or(|(_, next)| *place < next);
+            if let Some(((_, id), who)) = bound.filter(goes_first) {
+                self.advance(id, who);
+                continue;
+            }
+            let Some((lane, next)) = queued else { break };
             let placed = self.place(next.1, Some(roomy));
             let cursor = cursors.entry(lane).or_default();
             cursor.after = Some(next);
@@ -127,15 +136,19 @@ impl Step<'_> {
     /// Gives a task to workers, of these if they are named, until it wants no more or there are none. True if it was given
     /// to somebody.
     fn place(&mut self, id: TaskId, among: Option<&BTreeSet<Identity>>) -> bool {
-        let (mut refused, mut placed) = (BTreeSet::new(), false);
+        let (mut refusals, mut placed) = (0, false);
         while let Some(task) =
-            self.state.tasks.get(&id).filter(|task| task.wanted > 0 && task.stage.is_ready())
+            self.state.tasks.get(&id).filter(|task| task.is_wanting && task.stage.is_ready())
         {
             let (needs, lane) = (task.spec.needs.clone(), task.lane);
-            let (candidates, is_full) = self.candidates(id, among, &refused);
+            let earliest = task.is_ranked && self.rules.hub.dag == DagPolicy::DynamicList;
+            let (candidates, is_full) = self.candidates(id, among);
             let Self { rules, state, dice, .. } = self;
-            let chosen =
-                rules.hub.node.choose(&needs, &candidates, rules.hub.choices, state.workers.last, dice);
+            let chosen = if earliest {
+                candidates.iter().min_by_key(|it| (it.transfer + it.takes, it.who)).map(|it| it.who)
+            } else {
+                rules.hub.node.choose(&needs, &candidates, rules.hub.choices, state.workers.last, dice)
+            };
             let Some(who) = chosen else {
                 if among.is_none() && is_full {
                     state.queue.block(lane, true);
@@ -144,9 +157,10 @@ impl Step<'_> {
             };
             match self.give(id, who) {
                 true => placed = true,
-                false if refused.len() >= REFUSALS_MAX => break,
+                false if refusals >= REFUSALS_MAX => break,
                 false => {
-                    refused.insert(who);
+                    refusals += 1;
+                    self.refused.insert((id, who));
                 }
             }
         }
@@ -154,12 +168,7 @@ impl Step<'_> {
     }
 
     /// Who may take a task, as many as are compared; and whether nobody has room, not even who had it before.
-    fn candidates(
-        &mut self,
-        id: TaskId,
-        among: Option<&BTreeSet<Identity>>,
-        refused: &BTreeSet<Identity>,
-    ) -> (Vec<Candidate>, bool) {
+    fn candidates(&mut self, id: TaskId, among: Option<&BTreeSet<Identity>>) -> (Vec<Candidate>, bool) {
         let walk = self.walk();
         let Some(task) = self.state.tasks.get(&id) else { return (Vec::new(), false) };
         let workers = &self.state.workers;
@@ -171,7 +180,10 @@ impl Step<'_> {
         let found = named.chain(all.into_iter().flatten()).filter(|(who, _)| {
             let is_trusted = self.is_trusted(*who, task.spec.trust);
             is_full &= !is_trusted;
-            is_trusted && !self.is_seated(*who, id) && !refused.contains(who)
+            is_trusted
+                && !self.is_seated(*who, id)
+                && !task.is_promised(*who)
+                && !self.refused.contains(&(id, *who))
         });
         let found = found.take(self.rules.hub.candidates as usize);
         let found = found.map(|(who, worker)| self.candidate(task, who, worker)).collect();
@@ -198,8 +210,10 @@ impl Step<'_> {
     }
 
     fn candidate(&self, task: &Task, who: Identity, worker: &Worker) -> Candidate {
+        let is_listed = task.is_ranked && self.rules.hub.dag == DagPolicy::DynamicList;
         let transfer = match self.rules.hub.node {
             NodePolicy::Locality => worker.receives(self.missing_bytes(task, who)),
+            _ if is_listed => worker.receives(self.missing_bytes(task, who)),
             _ => Duration::ZERO,
         };
         Candidate {
@@ -212,6 +226,7 @@ impl Step<'_> {
             trust: self.state.book.standing(who).trust,
             occupied: worker.occupied(),
             transfer,
+            takes: worker.takes(task.spec.work),
         }
     }
 
@@ -226,7 +241,7 @@ impl Step<'_> {
     }
 
     /// Gives a worker a task, or a spot-check in its place; false if it gets neither.
-    fn give(&mut self, id: TaskId, who: Identity) -> bool {
+    pub(super) fn give(&mut self, id: TaskId, who: Identity) -> bool {
         for _ in 0..DRAWS_MAX {
             let (rules, state) = (self.rules, &mut *self.state);
             let Some(task) = state.tasks.get_mut(&id) else { return false };
@@ -256,8 +271,9 @@ impl Step<'_> {
         task.extra = task.extra.saturating_sub(1);
         state.seats.entry(who).or_default().insert(id);
         if self.rules.hub.queue == QueuePolicy::Fair {
-            state.queue.shares.advance(u128::try_from(task.key.0).unwrap_or_default());
+            state.queue.shares.advance(u128::try_from(task.key.policy()).unwrap_or_default());
         }
+        let planned = task.place.as_ref().is_some_and(|place| place.worker == who);
         let call = Arc::clone(&task.spec.call);
         let turn =
             Turn { task: id, attempt, worker: who, needs, work, call, data, hold: Hold::Live, right: None };
@@ -265,7 +281,11 @@ impl Step<'_> {
         if let Some(task) = self.state.tasks.get_mut(&id) {
             task.copies.push(copy);
         }
+        self.unbind(id, who);
         self.weigh(id);
+        if planned {
+            self.unplan(id);
+        }
     }
 
     /// Gives a worker a task whose answer is known; false if there is none for which it has room.

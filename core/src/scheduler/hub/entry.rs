@@ -288,6 +288,11 @@ pub enum Refusal {
 }
 
 impl Spec {
+    /// What it takes of its user's share: nanoseconds of one core.
+    pub(super) fn cost(&self) -> u128 {
+        u128::from(self.work.as_nanos()) * u128::from(self.needs.cores)
+    }
+
     /// What is wrong with it, if something is.
     pub(super) fn flaw(&self) -> Option<&'static str> {
         if self.needs.cores == 0 || self.needs.cores > CORES_MAX {

@@ -7,7 +7,6 @@ use super::entry::{CopyId, Outcome, Output, TaskId};
 use super::queue::QueuePolicy;
 use super::stage::{Failure, Stage};
 use super::state::{Alarm, Hold, Known, Turn};
-use super::window::{Member, weight};
 use crate::scheduler::trust::{Accepted, Answer, Identity, Seat, Verdict, Votes};
 
 /// How many answers are kept for spot-checks: the latest.
@@ -19,10 +18,15 @@ impl Step<'_> {
         let state = &mut *self.state;
         let Some(task) = state.tasks.get_mut(&id) else { return };
         let policy = self.rules.hub.queue;
-        let cost = u128::from(task.spec.work.as_nanos()) * u128::from(task.spec.needs.cores);
-        let tag = if policy == QueuePolicy::Fair { state.queue.shares.start(task.user, cost) } else { 0 };
-        task.key = policy.key(&self.rules.hub, &task.spec, task.submitted, tag);
+        if !task.is_ranked {
+            let tag = match policy {
+                QueuePolicy::Fair => state.queue.shares.start(task.user, task.spec.cost()),
+                _ => 0,
+            };
+            task.key = policy.key(&self.rules.hub, &task.spec, task.submitted, tag);
+        }
         self.queue(id);
+        self.follow_plan(id);
     }
 
     /// An attempt begins.
@@ -71,29 +75,6 @@ impl Step<'_> {
             (Stage::Queued, 1..) => self.enter(id, Stage::Running),
             (Stage::Running, 0) => self.enter(id, Stage::Queued),
             _ => {}
-        }
-    }
-
-    /// A task wants so many more workers.
-    fn want(&mut self, id: TaskId, wanted: u32) {
-        let state = &mut *self.state;
-        let Some(task) = state.tasks.get_mut(&id) else { return };
-        let before = std::mem::replace(&mut task.wanted, wanted);
-        if before > 0 && wanted == 0 {
-            state.queue.remove(task.lane, task.key, id);
-        }
-        if before == 0 && wanted > 0 {
-            let member = Member {
-                submitted: task.submitted,
-                weight: weight(&task.spec.needs),
-                stale: 0,
-                in_progress: task.live > 0,
-            };
-            let windowed = self.rules.hub.queue == QueuePolicy::Districloud;
-            if !windowed || state.queue.window.enter(id, member) {
-                state.queue.push(task.lane, task.key, id);
-                self.wanting.insert((task.key, id));
-            }
         }
     }
 
@@ -196,6 +177,7 @@ impl Step<'_> {
     /// Nobody is to work on a task any more.
     fn stop(&mut self, id: TaskId) {
         self.want(id, 0);
+        self.unplan(id);
         let state = &mut *self.state;
         state.queue.window.leave(id);
         let Some(task) = state.tasks.get_mut(&id) else { return };
@@ -268,14 +250,15 @@ impl Step<'_> {
     fn checked(&mut self, worker: Identity, right: &Answer, outcome: &Outcome) {
         let Outcome::Answered(answer) = outcome else { return };
         let is_right = self.rules.comparator.agree(right, answer);
-        let state = &mut *self.state;
-        self.rules.policy(None).check(&mut state.book, worker, is_right);
-        if !is_right && state.book.standing(worker).blacklisted {
-            state.workers.bar(worker);
+        self.rules.policy(None).check(&mut self.state.book, worker, is_right);
+        if !is_right && self.state.book.standing(worker).blacklisted {
+            self.state.workers.bar(worker);
             self.outputs.push(Output::Blacklisted { worker });
+            let line = self.state.workers.worker(worker).map(|worker| worker.line.clone());
+            self.clear_line(worker, &line.unwrap_or_default());
         }
         // What it said is worth more now, or nothing.
-        let tasks = state.seats.get(&worker).cloned().unwrap_or_default();
+        let tasks = self.state.seats.get(&worker).cloned().unwrap_or_default();
         for id in &tasks {
             self.weigh(*id);
         }

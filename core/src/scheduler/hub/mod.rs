@@ -29,7 +29,9 @@ mod audit;
 mod dispatch;
 mod entry;
 mod life;
+mod line;
 mod node;
+mod plan;
 mod queue;
 mod rules;
 mod stage;
@@ -50,6 +52,7 @@ pub use entry::{
     Reply, Spec, TAG_BYTES_MAX, TAGS_MAX, TaskId, UserId,
 };
 pub use node::{Candidate, NodePolicy};
+pub use plan::{DagPolicy, PLANNED_CORES_MAX, PLANNED_EDGES_MAX, PLANNED_TASKS_MAX};
 pub use queue::{Key, QueuePolicy, Shares};
 pub use rules::{Parameters, Rules};
 pub use stage::{Failure, Stage};
@@ -76,6 +79,8 @@ struct Step<'a> {
     roomy: BTreeSet<Identity>,
     /// Tasks that want a worker since this entry.
     wanting: BTreeSet<(Key, TaskId)>,
+    /// Who was refused what in this entry.
+    refused: BTreeSet<(TaskId, Identity)>,
 }
 
 impl Hub {
@@ -144,6 +149,7 @@ impl Machine for Hub {
             outputs: Vec::new(),
             roomy: BTreeSet::new(),
             wanting: BTreeSet::new(),
+            refused: BTreeSet::new(),
         };
         step.take(&entry.event);
         step.dispatch();

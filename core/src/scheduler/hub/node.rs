@@ -55,6 +55,8 @@ pub struct Candidate {
     pub occupied: Duration,
     /// How long the task's data takes to come to it.
     pub transfer: Duration,
+    /// How long the task's work takes there.
+    pub takes: Duration,
 }
 
 impl NodePolicy {
@@ -168,6 +170,7 @@ mod tests {
             trust: Fixed::ONE,
             occupied: Duration::ZERO,
             transfer: Duration::ZERO,
+            takes: Duration::ZERO,
         }
     }
 

@@ -41,12 +41,31 @@ choice! {
 #[serde(transparent)]
 pub struct Key(pub i128);
 
+/// The lower bits of a key order the tasks of one workflow; there are fewer than 2^20 of them.
+const RANK_BITS: u32 = 20;
+
+impl Key {
+    fn of(policy: i128) -> Self {
+        Self(policy.clamp(i128::MIN >> RANK_BITS, i128::MAX >> RANK_BITS) << RANK_BITS)
+    }
+
+    /// The key of one of several that the policy ranks alike.
+    pub(super) fn then(self, rank: u32) -> Self {
+        Self(self.0.saturating_add(rank.into()))
+    }
+
+    /// What the policy said.
+    pub(super) const fn policy(self) -> i128 {
+        self.0 >> RANK_BITS
+    }
+}
+
 impl QueuePolicy {
     /// The key of a task that was submitted at `submitted`; `tag` is its user's [start tag](Shares::start).
     #[must_use]
     pub fn key(self, parameters: &Parameters, spec: &Spec, submitted: Time, tag: u128) -> Key {
         let since = i128::from(submitted.0);
-        Key(match self {
+        Key::of(match self {
             Self::Fifo | Self::Districloud => since,
             Self::Priority => since - i128::from(spec.priority) * i128::from(parameters.aging.as_nanos()),
             Self::Sjf => spec.work.as_nanos().into(),

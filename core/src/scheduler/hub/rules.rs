@@ -1,6 +1,7 @@
 //! What a hub goes by. Configuration, not state: the same for all that apply one log.
 
 use super::node::NodePolicy;
+use super::plan::DagPolicy;
 use super::queue::QueuePolicy;
 use crate::contract::{Duration, Keys};
 use crate::scheduler::trust::{self, Comparator, Fixed, Policy, Validation};
@@ -13,6 +14,10 @@ settings! {
         pub queue: QueuePolicy = QueuePolicy::Fifo;
         /// Which worker gets it.
         pub node: NodePolicy = NodePolicy::LeastLoaded;
+        /// Which of a workflow's tasks is next, and where: before what the other two say.
+        pub dag: DagPolicy = DagPolicy::None;
+        /// For how many times its planned end a task waits for the worker that is planned for it.
+        pub plan_times: u32 = 2, in 1..=1_000;
         /// How much waiting makes up for one step of priority (`priority`).
         pub aging: Duration = Duration::from_secs(60);
         /// How many tasks are considered at a time (`districloud`).

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{CopyId, Needs, Spec, TaskId, UserId};
+use super::plan::Place;
 use super::queue::{Key, LaneId, Queue};
 use super::stage::Stage;
 use super::workers::Workers;
@@ -27,6 +28,8 @@ pub struct State {
     pub(super) alarms: BTreeSet<(Time, Alarm)>,
     /// By worker, the undecided tasks in whose votes it has a seat.
     pub(super) seats: BTreeMap<Identity, BTreeSet<TaskId>>,
+    /// By worker, the tasks that are planned there and were not given to it yet.
+    pub(super) planned: BTreeMap<Identity, BTreeSet<TaskId>>,
     /// Tasks whose answers are known, for spot-checks.
     pub(super) bank: VecDeque<Known>,
     /// Tasks that are done, in the order in which they were.
@@ -49,8 +52,12 @@ pub(super) struct Task {
     pub(super) submitted: Time,
     pub(super) stage: Stage,
     pub(super) lane: LaneId,
-    /// Given when it became ready.
+    /// Given when it became ready, or when its workflow was planned.
     pub(super) key: Key,
+    /// A policy for workflows gave it its key.
+    pub(super) is_ranked: bool,
+    /// Where it is planned, until it goes there or the plan does not hold.
+    pub(super) place: Option<Box<Place>>,
     /// How many of those it depends on are not validated.
     pub(super) missing: u32,
     /// Those it depends on, with how much each hands over.
@@ -59,8 +66,12 @@ pub(super) struct Task {
     /// Attempts that failed.
     pub(super) attempt: u32,
     pub(super) votes: Votes,
-    /// How many more workers it wants; it is queued if that is not 0.
+    /// How many more workers it wants.
     pub(super) wanted: u32,
+    /// Where it waits for room, with its place in the line there.
+    pub(super) bound: Vec<(Identity, Key)>,
+    /// Some of them are still to be found: it is in the queue.
+    pub(super) is_wanting: bool,
     /// How many more than its policy asks for, because a copy straggles.
     pub(super) extra: u32,
     /// Copies under a lease.
@@ -124,6 +135,8 @@ pub(super) enum Alarm {
     Silence(Identity),
     /// A task has rested.
     Rest(TaskId),
+    /// A task was not given to the worker that was planned for it.
+    Plan(TaskId),
     /// A task may have nobody who could take it, if it is still in this attempt.
     Patience(TaskId, u32),
 }
@@ -139,6 +152,7 @@ impl State {
             queue: Queue::default(),
             alarms: BTreeSet::new(),
             seats: BTreeMap::new(),
+            planned: BTreeMap::new(),
             bank: VecDeque::new(),
             done: VecDeque::new(),
             open: 0,

@@ -25,6 +25,7 @@ impl Step<'_> {
             Err(refusal) => Reply::Refused(refusal),
             Ok(graph) => {
                 self.begin(user, tasks, &graph);
+                self.plan(user, TaskId(first), tasks, &graph);
                 Reply::Submitted { first: TaskId(first), count: tasks.len() as u32 }
             }
         };
@@ -63,12 +64,16 @@ impl Step<'_> {
                 stage: Stage::Waiting,
                 lane: self.state.queue.open(Shape::of(spec)),
                 key: Key::default(),
+                is_ranked: false,
+                place: None,
                 missing: givers.len() as u32,
                 givers,
                 takers: graph.successors(at).map(|(taker, _)| id(taker)).collect(),
                 attempt: 0,
                 votes: Votes::new(spec.overlap),
                 wanted: 0,
+                bound: Vec::new(),
+                is_wanting: false,
                 extra: 0,
                 live: 0,
                 copies: Vec::new(),

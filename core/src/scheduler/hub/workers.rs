@@ -5,7 +5,8 @@ use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Capacity, CopyId, Needs};
+use super::entry::{Capacity, CopyId, Needs, Spec, TaskId};
+use super::queue::Key;
 use crate::contract::{Duration, Time};
 use crate::scheduler::trust::{Fixed, Identity};
 
@@ -22,13 +23,30 @@ pub(super) struct Worker {
     pub(super) backlog: Duration,
     /// It was found out: it gets nothing.
     pub(super) is_barred: bool,
+    /// Tasks that wait for room here.
+    pub(super) line: BTreeSet<(Key, TaskId)>,
+    /// What those will take up.
+    pub(super) line_cores: u64,
+    pub(super) line_ram: u64,
+    pub(super) line_work: Duration,
 }
 
 impl Worker {
     pub(super) fn new(capacity: Capacity, heard: Time, is_barred: bool) -> Self {
         let (free_cores, free_ram) = (capacity.cores, capacity.ram.0);
-        let (copies, backlog) = (BTreeSet::new(), Duration::ZERO);
-        Self { capacity, free_cores, free_ram, heard, copies, backlog, is_barred }
+        Self {
+            capacity,
+            free_cores,
+            free_ram,
+            heard,
+            copies: BTreeSet::new(),
+            backlog: Duration::ZERO,
+            is_barred,
+            line: BTreeSet::new(),
+            line_cores: 0,
+            line_ram: 0,
+            line_work: Duration::ZERO,
+        }
     }
 
     /// Whether it could take a task of these needs if it were idle.
@@ -58,9 +76,11 @@ impl Worker {
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// The work that it has, shared by its cores.
+    /// The work that it has or that waits here, shared by its cores.
     pub(super) fn occupied(&self) -> Duration {
-        Duration::from_nanos(self.takes(self.backlog).as_nanos() / u64::from(self.capacity.cores.max(1)))
+        Duration::from_nanos(
+            self.takes(self.backlog + self.line_work).as_nanos() / u64::from(self.capacity.cores.max(1)),
+        )
     }
 }
 
@@ -165,6 +185,32 @@ impl Workers {
         self.index(who, before, false);
         self.index(who, after, is_in);
         true
+    }
+
+    /// A task waits at a worker. False, and nothing happens, if the worker is not there.
+    pub(super) fn line_up(&mut self, who: Identity, place: (Key, TaskId), spec: &Spec) -> bool {
+        let Some(worker) = self.all.get_mut(&who) else { return false };
+        worker.line.insert(place);
+        worker.line_cores += u64::from(spec.needs.cores);
+        worker.line_ram = worker.line_ram.saturating_add(spec.needs.ram.0);
+        worker.line_work += spec.work;
+        true
+    }
+
+    /// A task waits there no more.
+    pub(super) fn step_out(&mut self, who: Identity, place: (Key, TaskId), spec: &Spec) {
+        let Some(worker) = self.all.get_mut(&who).filter(|worker| worker.line.contains(&place)) else {
+            return;
+        };
+        worker.line.remove(&place);
+        worker.line_cores = worker.line_cores.saturating_sub(spec.needs.cores.into());
+        worker.line_ram = worker.line_ram.saturating_sub(spec.needs.ram.0);
+        worker.line_work = worker.line_work.saturating_sub(spec.work);
+    }
+
+    /// Those with a free core, the one with the most first.
+    pub(super) fn idlest(&self) -> impl Iterator<Item = (Identity, &Worker)> {
+        self.by_room.iter().rev().filter_map(|(_, who)| Some((*who, self.all.get(who)?)))
     }
 
     /// Those with room for these needs.

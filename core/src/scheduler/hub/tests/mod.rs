@@ -1,6 +1,7 @@
 //! The hub as a shell and its workers drive it.
 
 mod cases;
+mod plans;
 mod properties;
 mod scale;
 
@@ -95,8 +96,16 @@ impl Shell {
             let task = &state.tasks[id];
             state.book.standing(who).trust >= task.spec.trust
                 && task.votes.seats().all(|(seated, _)| seated != who)
+                && !task.is_promised(who)
                 && state.workers.worker(who).is_some_and(|worker| worker.has_room(&task.spec.needs))
         };
+        let first = |(who, worker): (Identity, &workers::Worker)| {
+            let (_, id) = worker.line.first()?;
+            worker.has_room(&state.tasks[id].spec.needs).then_some((*id, who))
+        };
+        if let Some(found) = state.workers.iter().find_map(first) {
+            return Some(found);
+        }
         let pairs = state.queue.tasks().flat_map(|id| state.workers.iter().map(move |(who, _)| (id, who)));
         pairs.into_iter().find(|(id, who)| could_take(id, *who))
     }

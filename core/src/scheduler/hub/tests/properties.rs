@@ -22,9 +22,11 @@ fn parameters() -> impl Strategy<Value = (Parameters, Validation)> {
     let queue = prop::sample::select(QueuePolicy::ALL);
     let node = prop::sample::select(NodePolicy::ALL);
     let validation = prop::sample::select(Validation::ALL);
-    (queue, node, validation, 0_u32..4, 1_u32..5).prop_map(|(queue, node, validation, stragglers, active)| {
+    let dag = prop::sample::select(DagPolicy::ALL);
+    let policies = (queue, node, dag, validation);
+    (policies, 0_u32..4, 1_u32..5).prop_map(|((queue, node, dag, validation), stragglers, active)| {
         let patience = SECOND * 90;
-        (Parameters { queue, node, stragglers, active, patience, ..Parameters::default() }, validation)
+        (Parameters { queue, node, dag, stragglers, active, patience, ..Parameters::default() }, validation)
     })
 }
 

@@ -1,0 +1,138 @@
+//! Tasks that wait at one worker, until it has room.
+//!
+//! A task that waits has no seat in the votes yet, nor a lease: if the worker goes, it goes back to the queue as if nothing
+//! had been. Who is first in a worker's line goes first, and nobody in the line goes before it.
+
+use std::collections::BTreeSet;
+
+use super::Step;
+use super::entry::TaskId;
+use super::queue::{Key, QueuePolicy};
+use super::state::Task;
+use super::window::{Member, weight};
+use crate::scheduler::trust::Identity;
+
+impl Task {
+    /// How many workers it wants that are still to be found.
+    pub(super) fn free(&self) -> u32 {
+        let is_held = self.place.as_ref().is_some_and(|place| !self.is_bound(place.worker));
+        self.wanted.saturating_sub(self.bound.len() as u32 + u32::from(is_held))
+    }
+
+    /// Whether it waits at a worker.
+    pub(super) fn is_bound(&self, who: Identity) -> bool {
+        self.bound.iter().any(|(other, _)| *other == who)
+    }
+
+    /// Whether a worker is spoken for: it waits there, or is to.
+    pub(super) fn is_promised(&self, who: Identity) -> bool {
+        self.is_bound(who) || self.place.as_ref().is_some_and(|place| place.worker == who)
+    }
+}
+
+impl Step<'_> {
+    /// A task wants so many more workers.
+    pub(super) fn want(&mut self, id: TaskId, wanted: u32) {
+        let Some(task) = self.state.tasks.get_mut(&id) else { return };
+        task.wanted = wanted;
+        while let Some(task) = self.state.tasks.get(&id)
+            && task.bound.len() > wanted as usize
+            && let Some((who, _)) = task.bound.last().copied()
+        {
+            self.unbind(id, who);
+        }
+        self.requeue(id);
+    }
+
+    /// Puts a task into the queue, or takes it out, as it wants.
+    pub(super) fn requeue(&mut self, id: TaskId) {
+        let state = &mut *self.state;
+        let Some(task) = state.tasks.get_mut(&id) else { return };
+        let wants = task.free() > 0;
+        if std::mem::replace(&mut task.is_wanting, wants) == wants {
+            return;
+        }
+        if !wants {
+            return state.queue.remove(task.lane, task.key, id);
+        }
+        let is_windowed = self.rules.hub.queue == QueuePolicy::Districloud;
+        let member = || Member {
+            submitted: task.submitted,
+            weight: weight(&task.spec.needs),
+            stale: 0,
+            in_progress: task.live > 0,
+        };
+        if !is_windowed || state.queue.window.enter(id, member()) {
+            state.queue.push(task.lane, task.key, id);
+            self.wanting.insert((task.key, id));
+        }
+    }
+
+    /// A task waits at a worker.
+    pub(super) fn bind(&mut self, id: TaskId, who: Identity) {
+        let state = &mut *self.state;
+        let Some(task) = state.tasks.get_mut(&id) else { return };
+        if task.bound.len() >= task.wanted as usize || task.is_bound(who) {
+            return;
+        }
+        let place = task.key;
+        if state.workers.line_up(who, (place, id), &task.spec) {
+            task.bound.push((who, place));
+            self.roomy.insert(who);
+            self.requeue(id);
+        }
+    }
+
+    /// A task waits at a worker no more. It is not put into the queue again by this alone.
+    pub(super) fn unbind(&mut self, id: TaskId, who: Identity) {
+        let state = &mut *self.state;
+        let Some(task) = state.tasks.get_mut(&id) else { return };
+        let Some(at) = task.bound.iter().position(|(other, _)| *other == who) else { return };
+        let (_, place) = task.bound.remove(at);
+        state.workers.step_out(who, (place, id), &task.spec);
+        // Who was behind it may be the first now.
+        self.roomy.insert(who);
+    }
+
+    /// Of those that are first in the lines of these workers, and for which there is room, the next one.
+    pub(super) fn next_in_line(&self, roomy: &BTreeSet<Identity>) -> Option<((Key, TaskId), Identity)> {
+        let first = |who: &Identity| {
+            let worker = self.state.workers.worker(*who)?;
+            let first = worker.line.first()?;
+            let task = self.state.tasks.get(&first.1)?;
+            worker.has_room(&task.spec.needs).then_some((*first, *who))
+        };
+        roomy.iter().filter_map(first).min()
+    }
+
+    /// The first in a worker's line gets room, or leaves the line if it may not have the worker.
+    pub(super) fn advance(&mut self, id: TaskId, who: Identity) {
+        let Some(task) = self.state.tasks.get(&id) else { return };
+        let may = self.is_trusted(who, task.spec.trust) && !self.is_seated(who, id);
+        if may && self.give(id, who) {
+            return;
+        }
+        self.refused.insert((id, who));
+        self.leave_line(id, who);
+    }
+
+    /// A task does not wait for a worker any more, nor is it planned there.
+    pub(super) fn leave_line(&mut self, id: TaskId, who: Identity) {
+        self.unbind(id, who);
+        let task = self.state.tasks.get(&id);
+        match task.and_then(|task| task.place.as_ref()).is_some_and(|place| place.worker == who) {
+            true => self.unplan(id),
+            false => self.requeue(id),
+        }
+    }
+
+    /// A worker is gone, or gets nothing any more: nothing waits there.
+    pub(super) fn clear_line(&mut self, who: Identity, line: &BTreeSet<(Key, TaskId)>) {
+        for (_, id) in line {
+            let id = *id;
+            self.unbind(id, who);
+            self.requeue(id);
+        }
+        self.unplan_all(who);
+    }
+}

@@ -36,6 +36,8 @@ pub struct Experiment {
     pub runs: Vec<Run>,
     pub samples: Vec<Sample>,
     pub spans: Vec<Span>,
+    pub bars: Vec<Bar>,
+    pub bar_nodes: Vec<BarNode>,
     pub faults: Vec<Fault>,
     pub series: Vec<Series>,
     pub checks: Vec<Check>,
@@ -93,6 +95,8 @@ impl Experiment {
         write_records(dir, "runs.csv", &self.runs_header(), self.runs.iter().map(run_record))?;
         write_rows(dir, &self.samples)?;
         write_rows(dir, &self.spans)?;
+        write_rows(dir, &self.bars)?;
+        write_rows(dir, &self.bar_nodes)?;
         write_rows(dir, &self.faults)?;
         write_rows(dir, &self.series)?;
         write_rows(dir, &self.checks)?;
@@ -132,6 +136,8 @@ impl Experiment {
             columns: read_rows(dir)?,
             samples: read_rows(dir)?,
             spans: read_rows(dir)?,
+            bars: read_rows(dir)?,
+            bar_nodes: read_rows(dir)?,
             faults: read_rows(dir)?,
             series: read_rows(dir)?,
             checks: read_rows(dir)?,
@@ -172,9 +178,12 @@ impl Experiment {
         }
         check_refers(Sample::FILE, &seen, self.samples.iter().map(|row| (row.point, row.seed)))?;
         check_refers(Span::FILE, &seen, self.spans.iter().map(|row| (row.point, row.seed)))?;
+        check_refers(Bar::FILE, &seen, self.bars.iter().map(|row| (row.point, row.seed)))?;
+        check_refers(BarNode::FILE, &seen, self.bar_nodes.iter().map(|row| (row.point, row.seed)))?;
         check_refers(Fault::FILE, &seen, self.faults.iter().map(|row| (row.point, row.seed)))?;
         check_refers(Series::FILE, &seen, self.series.iter().map(|row| (row.point, row.seed)))?;
         check_periods(Span::FILE, self.spans.iter().map(|row| (row.from_s, row.to_s)))?;
+        check_periods(Bar::FILE, self.bars.iter().map(|row| (row.from_s, row.to_s)))?;
         check_periods(Fault::FILE, self.faults.iter().map(|row| (row.from_s, row.to_s)))
     }
 
@@ -198,13 +207,16 @@ impl Experiment {
             about: (*about).into(),
         });
         let keys = self.columns_of(&[Role::Key]).cloned();
-        let values = self.columns_of(&[Role::Metric, Role::Text, Role::Sample]).cloned();
+        let values = self.columns_of(&[Role::Metric, Role::Text, Role::Sample, Role::Series]).cloned();
         meta.clone().take(1).chain(keys).chain(meta.skip(1)).chain(values).collect()
     }
 
     fn runs_header(&self) -> Vec<String> {
         let described = self.described().into_iter();
-        described.filter(|column| column.role != Role::Sample).map(|column| column.name).collect()
+        described
+            .filter(|column| ![Role::Sample, Role::Series].contains(&column.role))
+            .map(|column| column.name)
+            .collect()
     }
 
     fn read_runs(&self, dir: &Path) -> Result<Vec<Run>> {
@@ -365,7 +377,7 @@ fn read_records(
     };
     let opened = File::open(&path).map_err(Error::io(&path))?;
     let size = opened.metadata().map_err(Error::io(&path))?.len();
-    let is_data = ["runs.csv", Sample::FILE, Series::FILE, Span::FILE].contains(&file);
+    let is_data = ["runs.csv", Sample::FILE, Series::FILE, Span::FILE, Bar::FILE].contains(&file);
     let size_max = if is_data { DATA_BYTES_MAX } else { DESCRIPTION_BYTES_MAX };
     if size > size_max || header.len() > COLUMNS_MAX {
         return Err(at(1, format!("expected at most {size_max} bytes and {COLUMNS_MAX} columns")));

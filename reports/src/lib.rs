@@ -21,10 +21,11 @@ mod summary;
 mod tables;
 mod terminal;
 
+pub use chart::Drawing;
 pub use compare::{Comparison, Row as Compared, compare};
 pub use error::{Error, Result};
 pub use folder::{Experiment, sample_columns, sample_values};
 pub use quantity::{Dimension, Quantity, natural_order};
-pub use render::{Rendered, render};
+pub use render::{Rendered, draw, render};
 pub use rows::*;
 pub use summary::{Summary, summarise};

@@ -1,7 +1,9 @@
 //! Draws everything that a run folder's CSV files say, and nothing else: the same again from a copied folder.
 
+use crate::chart::Drawing;
 use crate::data::Data;
 use crate::grid::Grid;
+use crate::rows::Chart;
 use crate::summary::{self, Summary, summarise};
 use crate::{Error, Experiment, Result, chart, page, tables, terminal};
 use std::path::{Path, PathBuf};
@@ -73,6 +75,14 @@ pub fn render(dir: &Path) -> Result<Rendered> {
     write("report.html".into(), html.as_bytes())?;
     drop(data);
     Ok(Rendered { experiment, summary, page: dir.join("report.html"), files, results, matrices })
+}
+
+/// Draws one chart of an experiment that need not be in a folder.
+///
+/// Fails if the tables contradict each other, or the chart refers to what is not there.
+pub fn draw(experiment: &Experiment, chart: &Chart) -> Result<Drawing> {
+    experiment.check()?;
+    chart::draw(0, chart, &Data::new(experiment))
 }
 
 fn latex(experiment: &Experiment, grids: &[Grid]) -> String {

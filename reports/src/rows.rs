@@ -61,6 +61,8 @@ pub enum Role {
     Text,
     /// Many values per run, in `samples.csv`; `runs.csv` holds what [`sample_columns`](crate::sample_columns) derives.
     Sample,
+    /// A number that changes over time, in `series.csv`.
+    Series,
     /// A column that every `runs.csv` has: point, seed, digest, verdict, violated.
     Meta,
 }
@@ -163,6 +165,54 @@ pub struct Span {
 }
 row!(Span, "spans.csv", "point", "seed", "lane", "state", "from_s", "to_s");
 
+/// How a bar came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ending {
+    /// The work was done.
+    Done,
+    /// It failed.
+    Failed,
+    /// It was lost with its node or its lease.
+    Lost,
+    /// Somebody stopped it.
+    Stopped,
+    /// It had not ended when the run did.
+    Running,
+}
+
+/// A bar of a Gantt chart: what a lane of a node, such as a core, did from when to when (`bars.csv`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Bar {
+    pub point: u32,
+    pub seed: u64,
+    pub node: String,
+    pub lane: u32,
+    #[serde(with = "finite")]
+    pub from_s: f64,
+    #[serde(with = "finite")]
+    pub to_s: f64,
+    pub label: String,
+    /// What gives it its colour.
+    pub group: String,
+    pub end: Ending,
+}
+row!(Bar, "bars.csv", "point", "seed", "node", "lane", "from_s", "to_s", "label", "group", "end");
+
+/// A node of a Gantt chart: how many lanes it has, and how many bars were counted on it, whether or not `bars.csv` has
+/// them (`bar_nodes.csv`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct BarNode {
+    pub point: u32,
+    pub seed: u64,
+    pub node: String,
+    pub lanes: u32,
+    pub bars: u64,
+}
+row!(BarNode, "bar_nodes.csv", "point", "seed", "node", "lanes", "bars");
+
 /// A fault and its period; a moment if it ends when it begins (`faults.csv`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
@@ -234,6 +284,8 @@ pub enum ChartKind {
     Bars,
     /// What every lane was when, with faults shaded; one panel per group.
     Timeline,
+    /// What ran on every node and lane when, by the colour of its group: one run.
+    Gantt,
 }
 
 /// A chart to draw (`charts.csv`). Empty fields take a sensible default.

@@ -38,7 +38,7 @@ fn headlines<'e>(data: &Data<'e>) -> Vec<&'e Column> {
     let own = own.filter(|name| sampled(name).is_none() && !is_reference(name));
     let mut chosen: Vec<&Column> = Vec::new();
     for name in charted.chain(tabled).chain(bounded).chain(own) {
-        let column = data.column(name).filter(|column| column.role != Role::Key);
+        let column = data.column(name).filter(|column| ![Role::Key, Role::Series].contains(&column.role));
         if let Some(column) = column.filter(|column| !chosen.contains(column)) {
             chosen.push(column);
         }
@@ -110,7 +110,7 @@ pub(crate) fn matrix(index: usize, table: &Table, data: &Data<'_>) -> Result<Gri
             return Err(wrong(format!("expected a swept key, found `{key}`")));
         }
     }
-    let cell = data.column(&table.cell).filter(|column| column.role != Role::Key);
+    let cell = data.column(&table.cell).filter(|column| ![Role::Key, Role::Series].contains(&column.role));
     let cell = cell.ok_or_else(|| wrong(format!("cell: expected a metric, found `{}`", table.cell)))?;
     let all: Vec<&Run> = data.experiment.runs.iter().collect();
     let columns = data.by_key(&table.columns, &all);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
+use seedbed_reports::Drawing;
 use seedbed_scenarios::run::{Engine, EventLog, Experiment, Options, Registry, Request, Seeds, read_faults};
 use seedbed_sim::fault::Timed;
 
@@ -43,13 +44,16 @@ pub(super) struct Replay {
     /// Write every event in a line, to a file or (-) to standard output.
     #[arg(long, value_name = "-|PATH")]
     log: Option<PathBuf>,
+    /// Draw what ran on which core when: an SVG, or a PNG if the name ends so.
+    #[arg(long, value_name = "PATH")]
+    gantt: Option<PathBuf>,
     /// Let the digest take in the contents of messages, too: it differs from the usual one.
     #[arg(long)]
     audit: bool,
 }
 
 /// What only the run of a scenario can use.
-const OF_A_RUN: [&str; 7] = ["seed", "set", "quick", "faults", "save_faults", "log", "audit"];
+const OF_A_RUN: [&str; 8] = ["seed", "set", "quick", "faults", "save_faults", "log", "gantt", "audit"];
 
 impl Replay {
     pub(super) fn execute(&self, registry: &Registry) -> Done {
@@ -68,6 +72,7 @@ impl Replay {
         let [point] = experiment.points.as_slice() else {
             bail!("{}", choose(&experiment));
         };
+        self.gantt.as_deref().map(check_gantt).transpose()?;
         let nodes = point.scenario.cluster.nodes;
         let faults = self.faults.as_deref().map(|path| read_faults(path, nodes)).transpose()?;
         let mut log = self.log.as_deref().map(open_log).transpose()?;
@@ -80,6 +85,10 @@ impl Replay {
         }
         if let Some(path) = &self.save_faults {
             save_faults(path, &outcome.faults)?;
+        }
+        if let Some(path) = &self.gantt {
+            let drawn = experiment.gantt(point, seed, &outcome)?;
+            save_gantt(path, drawn.with_context(|| no_bars(&point.scenario.protocol))?)?;
         }
         let judged = experiment.judge(point, &outcome);
         print(&judged.to_string())?;
@@ -125,6 +134,28 @@ fn open_log(path: &Path) -> anyhow::Result<EventLog> {
         ))
     };
     Ok(EventLog::new(out))
+}
+
+/// A folder that is not there is told before anything runs.
+fn check_gantt(path: &Path) -> anyhow::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if folder.is_some_and(|folder| !folder.is_dir()) || path.is_dir() {
+        bail!(
+            "cannot write the Gantt chart to {}: it must be a file in a folder that exists",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+fn no_bars(protocol: &str) -> String {
+    format!("there is no Gantt chart: `{protocol}` tells nothing of what runs on the cores of its nodes")
+}
+
+fn save_gantt(path: &Path, drawn: Drawing) -> anyhow::Result<()> {
+    let is_png = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
+    let bytes = if is_png { drawn.png } else { drawn.svg.into_bytes() };
+    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn save_faults(path: &Path, faults: &[Timed]) -> anyhow::Result<()> {

@@ -114,6 +114,20 @@ fn a_digest_depends_on_point_and_seed_only() {
 }
 
 #[test]
+fn without_bars_there_is_no_gantt_chart() {
+    let bed = Bed::new("no-bars");
+    bed.write("small.toml", SMALL);
+    for (path, expected) in
+        [("gantt.svg", "`raft` tells nothing of what runs"), ("no/gantt.svg", "a folder that exists")]
+    {
+        let arguments = format!("replay small.toml --seed 0 --set heartbeat=50ms --gantt {path}");
+        let told = bed.seedbed(arguments.split(' '));
+        assert_eq!((told.code, told.out.as_str()), (2, ""), "{told:?}");
+        assert!(told.err.contains(expected) && !bed.has(path), "{told:?}");
+    }
+}
+
+#[test]
 fn a_replay_is_the_same_run() {
     let bed = Bed::new("replay");
     bed.write("small.toml", SMALL);
@@ -336,8 +350,9 @@ fn tables_follow_rfc_4180_and_their_figures_are_right() {
     assert_eq!(about[0].get("value"), "commas, \"quotes\"\nand lines");
     let (runs, summary) = (bed.table("out/runs.csv"), bed.table("out/summary.csv"));
     let described = bed.table("out/columns.csv");
+    let is_elsewhere = |row: &&Record| ["sample", "series"].contains(&row.get("role"));
     let columns: Vec<&str> =
-        described.iter().filter(|row| row.get("role") != "sample").map(|row| row.get("name")).collect();
+        described.iter().filter(|row| !is_elsewhere(row)).map(|row| row.get("name")).collect();
     assert_eq!(csv(&bed.read("out/runs.csv"))[0], columns, "every column is described, in order");
     for point in ["0", "1", "2"] {
         let mut values: Vec<f64> = runs

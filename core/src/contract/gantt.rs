@@ -45,20 +45,6 @@ pub enum Ending {
     Running,
 }
 
-impl Ending {
-    /// What it is called in tables.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Lost => "lost",
-            Self::Stopped => "stopped",
-            Self::Running => "running",
-        }
-    }
-}
-
 /// A node of a Gantt chart.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct BarNode {

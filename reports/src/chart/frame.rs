@@ -1,8 +1,10 @@
 //! The furniture around the data: title, axes, grid; and below them legend and notes, which never cover data.
 
 use super::axis::Axis;
+use super::gantt::mark;
 use super::palette::{BLACK, GREY, GRID, dashes, ink, marker};
 use super::scene::{Align, Ink, Point, Scene, Type, text_width};
+use crate::rows::Ending;
 
 pub(super) const WIDTH: f64 = 760.0;
 const PLOT_HEIGHT: f64 = 330.0;
@@ -29,6 +31,8 @@ pub(super) enum Swatch {
     Area(Ink),
     /// A vertical dashed line.
     Moment(Ink),
+    /// The mark at the end of a bar, and its hatching.
+    Ended(Ending),
 }
 
 /// A plot area with two axes, into which a chart draws its data.
@@ -213,6 +217,7 @@ fn draw_swatch(scene: &mut Scene, swatch: Swatch, x: f64, y: f64) {
             scene.rectangle((x + 7.0, y - 4.5), (x + 27.0, y + 4.5), super::palette::WHITE);
             scene.rectangle((x + 7.0, y - 4.5), (x + 27.0, y + 4.5), ink);
         }
+        Swatch::Ended(ending) => mark(scene, ending, (x + 17.0, y), 4.2),
         Swatch::Moment(ink) => scene.line(&[(x + 16.0, y - 7.0), (x + 16.0, y + 7.0)], 1.4, ink, &[3.0, 2.0]),
     }
 }

@@ -4,6 +4,7 @@ use super::axis::{Axis, Zero};
 use super::frame::{DOTTED, Frame, Swatch};
 use super::palette::{GREY, dashes, ink, marker};
 use super::scene::{Point, Scene};
+use super::time::Unit;
 use super::{Bounds, Group, Plot, hidden, spoken, with_unit};
 use crate::rows::Run;
 use crate::stats::{Pool, mean};
@@ -61,25 +62,28 @@ pub(super) fn over_time(plot: &Plot<'_, '_>) -> Scene {
     let rows = plot.data.experiment.series.iter().filter(|row| row.name == plot.chart.y);
     let spans = plot.data.experiment.spans.iter().map(|span| span.to_s);
     let end = rows.clone().map(|row| row.t_s).chain(spans).fold(0.0, f64::max);
+    let unit = Unit::of(end);
     let mut traces: BTreeMap<(u32, u64), Vec<(f64, f64)>> = Default::default();
-    rows.for_each(|row| traces.entry((row.point, row.seed)).or_default().push((row.t_s, row.value)));
+    rows.for_each(|row| traces.entry((row.point, row.seed)).or_default().push((unit.at(row.t_s), row.value)));
     traces.values_mut().for_each(|trace| trace.sort_by(|a, b| a.0.total_cmp(&b.0)));
-    let bounds = Bounds::of(traces.values().flatten().map(|(_, value)| *value), "");
+    let values = traces.values().flatten().map(|(_, value)| *value);
+    let bounds = Bounds::of(values, plot.data.column(&plot.chart.y).map_or("", |column| &column.unit));
     let groups = plot.groups();
-    let moments = moments(traces.values().flatten().map(|(x, _)| *x).collect(), end);
-    let last = |group: &Group<'_>, x: f64| -> Vec<f64> {
-        let trace = |run: &&Run| traces.get(&(run.point, run.seed)).map_or(&[][..], Vec::as_slice);
-        let last = |trace: &[(f64, f64)]| trace[..trace.partition_point(|p| p.0 <= x)].last().copied();
-        group.runs.iter().map(|run| last(trace(run)).map_or(0.0, |(_, value)| value)).collect()
+    let (moments, mean_over) = moments(traces.values().flatten().map(|(x, _)| *x).collect(), unit.at(end));
+    let traces: BTreeMap<(u32, u64), Vec<f64>> =
+        traces.into_iter().map(|(run, trace)| (run, averaged(&trace, &moments))).collect();
+    let at = |group: &Group<'_>, moment: usize| -> Vec<f64> {
+        let value = |run: &&Run| traces.get(&(run.point, run.seed)).map_or(0.0, |trace| trace[moment]);
+        group.runs.iter().map(value).collect()
     };
     let values: Vec<Vec<Vec<f64>>> =
-        groups.iter().map(|group| moments.iter().map(|x| last(group, *x)).collect()).collect();
+        groups.iter().map(|group| (0..moments.len()).map(|moment| at(group, moment)).collect()).collect();
     let line = |values: &Vec<Vec<f64>>| -> Vec<Estimate> {
         moments.iter().zip(values).filter_map(|(x, values)| estimate(*x, values, &bounds)).collect()
     };
     let lines: Vec<Vec<Estimate>> = values.iter().map(|values| stepped(line(values))).collect();
     let label = if plot.chart.x_label.is_empty() { "simulated time" } else { &plot.chart.x_label };
-    let x = Axis::over([0.0, end], plot.chart.log_x, Zero::Never, with_unit(label, "s"));
+    let x = Axis::over([0.0, unit.at(end)], plot.chart.log_x, Zero::Never, with_unit(label, unit.name));
     let y = Axis::over(
         reached(&lines, plot.chart.log_y),
         plot.chart.log_y,
@@ -92,8 +96,11 @@ pub(super) fn over_time(plot: &Plot<'_, '_>) -> Scene {
     let counted = |group: &Group<'_>| Pool::new(group.runs.iter().map(|_| &[0.0][..]));
     let pools: Vec<Pool> = groups.iter().map(counted).collect();
     let means: Vec<&[f64]> = values.iter().flatten().map(Vec::as_slice).collect();
-    let note = bounds.note("Lines are means; the band is", &means);
-    let notes = plot.notes("line", &pools.iter().collect::<Vec<_>>(), vec![note]);
+    let mut how = vec![bounds.note("Lines are means; the band is", &means)];
+    how.extend(
+        mean_over.map(|wide| format!("Each step is the mean over {}.", unit.written(wide / unit.at(1.0)))),
+    );
+    let notes = plot.notes("line", &pools.iter().collect::<Vec<_>>(), how);
     frame.finish(&plot.chart.group, &legend(&groups, Swatch::Bare), &notes)
 }
 
@@ -107,16 +114,36 @@ fn stepped(line: Vec<Estimate>) -> Vec<Estimate> {
     steps
 }
 
-/// The first and last moment, and those between at which something changed; evenly spaced ones if there are many.
-fn moments(mut taken: Vec<f64>, end: f64) -> Vec<f64> {
+/// The first and last moment, and those between at which something changed; evenly spaced ones if there are many, with
+/// their distance.
+fn moments(mut taken: Vec<f64>, end: f64) -> (Vec<f64>, Option<f64>) {
     const MOMENTS_MAX: usize = 400;
     taken.extend([0.0, end]);
     taken.sort_by(f64::total_cmp);
     taken.dedup();
     if taken.len() <= MOMENTS_MAX {
-        return taken;
+        return (taken, None);
     }
-    (0..=MOMENTS_MAX).map(|i| end * i as f64 / MOMENTS_MAX as f64).collect()
+    let even = (0..=MOMENTS_MAX).map(|i| end * i as f64 / MOMENTS_MAX as f64);
+    (even.collect(), Some(end / MOMENTS_MAX as f64))
+}
+
+/// The mean of a trace from each moment to the next, which is its value if nothing changes between; at the last moment
+/// its value.
+fn averaged(trace: &[(f64, f64)], moments: &[f64]) -> Vec<f64> {
+    let mut changes = trace.iter().peekable();
+    let (mut value, mut means) = (0.0, Vec::with_capacity(moments.len()));
+    for ends in moments.windows(2) {
+        let (mut since, mut sum) = (ends[0], 0.0);
+        while let Some((x, next)) = changes.next_if(|(x, _)| *x < ends[1]) {
+            sum += value * (x.max(since) - since);
+            (since, value) = (x.max(since), *next);
+        }
+        let is_constant = since == ends[0];
+        means.push(if is_constant { value } else { (sum + value * (ends[1] - since)) / (ends[1] - ends[0]) });
+    }
+    means.push(changes.last().map_or(value, |(_, value)| *value));
+    means
 }
 
 fn legend(groups: &[Group<'_>], swatch: fn(usize) -> Swatch) -> Vec<(Swatch, String)> {
@@ -207,4 +234,21 @@ fn references(plot: &Plot<'_, '_>, groups: &[Group<'_>], levels: &[&str], xs: &[
         }
     }
     curves
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_averaged_between_moments() {
+        let trace = [(0.0, 1.0), (1.0, 3.0), (1.5, 5.0), (4.0, 2.0)];
+        assert_eq!(averaged(&trace, &[0.0, 1.0, 2.0, 3.0, 4.0]), [1.0, 4.0, 5.0, 5.0, 2.0]);
+        assert_eq!(averaged(&[], &[0.0, 1.0]), [0.0, 0.0], "before its first change a series is zero");
+        assert_eq!(averaged(&[(0.0, 7.0)], &[0.0]), [7.0]);
+        let (every, wide) = moments(vec![0.5, 0.25, 0.5], 1.0);
+        assert_eq!((every, wide), (vec![0.0, 0.25, 0.5, 1.0], None));
+        let (even, wide) = moments((0..1000).map(f64::from).collect(), 1000.0);
+        assert_eq!((even.len(), wide), (401, Some(2.5)));
+    }
 }

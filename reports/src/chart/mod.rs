@@ -4,9 +4,11 @@ mod axis;
 mod bands;
 mod distribution;
 mod frame;
+mod gantt;
 mod line;
 mod palette;
 mod scene;
+mod time;
 mod timeline;
 
 pub(crate) use axis::grouped;
@@ -24,9 +26,11 @@ use std::collections::BTreeSet;
 
 /// A chart in both formats.
 #[derive(Clone, Debug)]
-pub(crate) struct Drawing {
-    pub(crate) svg: String,
-    pub(crate) png: Vec<u8>,
+pub struct Drawing {
+    /// An SVG element, which is a file of its own, too.
+    pub svg: String,
+    /// A PNG of twice its size.
+    pub png: Vec<u8>,
 }
 
 /// Draws row `index` of `charts.csv`.
@@ -45,6 +49,7 @@ fn compose(index: usize, chart: &Chart, data: &Data<'_>) -> Result<Scene> {
         ChartKind::Cdf => distribution::cdf(&plot),
         ChartKind::Histogram => distribution::histogram(&plot),
         ChartKind::Timeline => timeline::draw(&plot),
+        ChartKind::Gantt => gantt::draw(&plot),
     })
 }
 
@@ -81,7 +86,8 @@ impl<'d, 'e> Plot<'d, 'e> {
             }
         }
         let is_series = is_over_time && data.experiment.series.iter().any(|row| row.name == chart.y);
-        if chart.kind != ChartKind::Timeline && data.metric(&chart.y).is_none() && !is_series {
+        let needs_metric = !matches!(chart.kind, ChartKind::Timeline | ChartKind::Gantt);
+        if needs_metric && data.metric(&chart.y).is_none() && !is_series {
             return Err(format!("y: expected a metric, found `{}`", chart.y));
         }
         let references = chart.reference.split(';').map(str::trim).filter(|name| !name.is_empty());
@@ -123,7 +129,7 @@ impl<'d, 'e> Plot<'d, 'e> {
 
     /// The label of the metric's axis: its own or the metric's name, and the unit.
     fn metric_label(&self, own: &str) -> String {
-        let unit = self.data.metric(&self.chart.y).map_or("", |column| column.unit.as_str());
+        let unit = self.data.column(&self.chart.y).map_or("", |column| column.unit.as_str());
         with_unit(if own.is_empty() { &self.chart.y } else { own }, unit)
     }
 

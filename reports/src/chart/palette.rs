@@ -14,7 +14,7 @@ pub(super) const CALM: Ink = Ink(0xd5, 0xd9, 0xde, 1.0);
 /// The shade of fault periods.
 pub(super) const FAULT: Ink = Ink(0xbb, 0x55, 0x66, 0.20);
 
-const INKS: [Ink; 8] = [
+pub(super) const INKS: [Ink; 8] = [
     Ink(0x00, 0x44, 0x88, 1.0),
     Ink(0xdd, 0xaa, 0x33, 1.0),
     Ink(0xbb, 0x55, 0x66, 1.0),
@@ -32,6 +32,12 @@ pub(super) const SERIES_MAX: usize = 12;
 
 pub(super) fn ink(series: usize) -> Ink {
     INKS[series % INKS.len()]
+}
+
+/// The colours of large areas that bear text: all but black.
+pub(super) fn bar_inks() -> impl Iterator<Item = Ink> {
+    const BLACK: usize = 3;
+    INKS.into_iter().enumerate().filter(|(at, _)| *at != BLACK).map(|(_, ink)| ink)
 }
 
 pub(super) fn dashes(series: usize) -> &'static [f64] {

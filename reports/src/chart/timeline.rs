@@ -12,14 +12,14 @@ use std::collections::{BTreeMap, BTreeSet};
 const PANELS_MAX: usize = 4;
 const LANES_MAX: usize = 40;
 const SPANS_MAX: usize = 3_000;
-const FAULTS_MAX: usize = 200;
+pub(super) const FAULTS_MAX: usize = 200;
 const FAULT_ROWS_MAX: usize = 4;
 const LANE: f64 = 21.0;
 const BAR: f64 = 12.0;
 const FAULT_ROW: f64 = 15.0;
 const SMALL: Type = Type { size: 9.0, ..TICK };
-const LEFT: f64 = 130.0;
-const RIGHT: f64 = WIDTH - 24.0;
+pub(super) const LEFT: f64 = 130.0;
+pub(super) const RIGHT: f64 = WIDTH - 24.0;
 
 /// A run of which something is known over time.
 struct Panel<'e> {
@@ -77,7 +77,7 @@ pub(super) fn draw(plot: &Plot<'_, '_>) -> Scene {
 }
 
 /// Which run a panel shows: its keys with their values; where that is too long the values alone, the group's first.
-fn plot_heading(plot: &Plot<'_, '_>, run: &Run) -> String {
+pub(super) fn plot_heading(plot: &Plot<'_, '_>, run: &Run) -> String {
     let columns = plot.data.experiment.columns_of(&[crate::Role::Key]);
     let mut keys: Vec<(&str, &str)> =
         columns.zip(&run.keys).map(|(key, value)| (key.name.as_str(), value.as_str())).collect();
@@ -117,7 +117,7 @@ fn panel<'e>(plot: &Plot<'_, 'e>, run: &'e Run, notes: &mut Vec<String>) -> Pane
 }
 
 /// Faults of one kind and period as one, with all their targets.
-fn merged<'e>(faults: impl Iterator<Item = &'e Fault>) -> Vec<Fault> {
+pub(super) fn merged<'e>(faults: impl Iterator<Item = &'e Fault>) -> Vec<Fault> {
     let mut merged: Vec<Fault> = Vec::new();
     for fault in faults {
         let is_same =
@@ -156,19 +156,19 @@ fn inks_of_states<'e>(panels: &[Panel<'e>]) -> Vec<(&'e str, Ink)> {
 }
 
 /// The line of a fault that strikes at a moment, and the bars that name faults.
-fn fault_edge() -> Ink {
+pub(super) fn fault_edge() -> Ink {
     FAULT.opacity(0.85)
 }
 
 /// Where a panel's lanes begin and end, and how time runs across.
-struct Field<'x> {
-    x: &'x Axis,
-    top: f64,
-    lanes: f64,
+pub(super) struct Field<'x> {
+    pub(super) x: &'x Axis,
+    pub(super) top: f64,
+    pub(super) lanes: f64,
 }
 
 impl Field<'_> {
-    fn across(&self, seconds: f64) -> f64 {
+    pub(super) fn across(&self, seconds: f64) -> f64 {
         LEFT + self.x.at(seconds) * (RIGHT - LEFT)
     }
 }
@@ -184,7 +184,7 @@ fn draw_panel(
 ) -> f64 {
     scene.text((LEFT, top + 10.0), heading, Align::Left, Type { is_bold: true, ..TICK });
     let strip = Strip::new(&panel.faults, x);
-    let lanes = top + 20.0 + strip.rows as f64 * FAULT_ROW;
+    let lanes = top + 20.0 + strip.height();
     let bottom = lanes + panel.lanes.len() as f64 * LANE;
     let field = Field { x, top: top + 18.0, lanes };
     for (seconds, _) in &x.ticks {
@@ -234,14 +234,14 @@ fn draw_lanes(scene: &mut Scene, panel: &Panel<'_>, field: &Field<'_>, states: &
 }
 
 /// The faults above the lanes, by name, in as few rows as keep them apart.
-struct Strip<'e> {
+pub(super) struct Strip<'e> {
     rows: usize,
     /// Each fault with its row, and whether there is room for its name.
     faults: Vec<(&'e Fault, usize, bool)>,
 }
 
 impl<'e> Strip<'e> {
-    fn new(faults: &'e [Fault], x: &Axis) -> Strip<'e> {
+    pub(super) fn new(faults: &'e [Fault], x: &Axis) -> Strip<'e> {
         let across = |seconds: f64| LEFT + x.at(seconds) * (RIGHT - LEFT);
         let mut sorted: Vec<&Fault> = faults.iter().collect();
         sorted.sort_by(|a, b| a.from_s.total_cmp(&b.from_s).then(b.to_s.total_cmp(&a.to_s)));
@@ -261,7 +261,11 @@ impl<'e> Strip<'e> {
         Strip { rows, faults: placed }
     }
 
-    fn draw(&self, scene: &mut Scene, field: &Field<'_>) {
+    pub(super) fn height(&self) -> f64 {
+        self.rows as f64 * FAULT_ROW
+    }
+
+    pub(super) fn draw(&self, scene: &mut Scene, field: &Field<'_>) {
         if self.rows > 0 {
             let quiet = Type { ink: GREY, ..TICK };
             scene.text((LEFT - 8.0, field.top + 13.0), "faults", Align::Right, quiet);

@@ -13,7 +13,7 @@ use super::metrics::{Column, figure};
 use super::plan::{Experiment, Point};
 use super::tables;
 use super::timeline::Timeline;
-use crate::scenario::{Expect, Rule};
+use crate::scenario::{ChartSpec, Expect, Kind, Rule};
 
 /// The most values of one metric that are kept of one run: of more, every second, third, ... is kept. Fewer, where all
 /// runs together would come to more than the second number.
@@ -57,6 +57,8 @@ pub(super) struct Row {
     pub(super) run: reports::Run,
     pub(super) samples: Vec<reports::Sample>,
     pub(super) spans: Vec<reports::Span>,
+    pub(super) bars: Vec<reports::Bar>,
+    pub(super) bar_nodes: Vec<reports::BarNode>,
     pub(super) series: Vec<reports::Series>,
     pub(super) faults: Vec<reports::Fault>,
     pub(super) violations: Vec<reports::Violation>,
@@ -121,6 +123,40 @@ pub struct Judgement {
 }
 
 impl Experiment {
+    /// The Gantt chart of one run; none if nothing was told of what ran.
+    ///
+    /// # Errors
+    /// If it cannot be drawn.
+    pub fn gantt(
+        &self,
+        point: &Point,
+        seed: u64,
+        outcome: &Outcome,
+    ) -> reports::Result<Option<reports::Drawing>> {
+        if outcome.findings.bar_nodes.is_empty() {
+            return Ok(None);
+        }
+        let timeline = Timeline { point: 0, seed, cluster: &point.scenario.cluster, rows_max: ROWS_MAX };
+        let run = reports::Run {
+            point: 0,
+            keys: point.labels.iter().map(|(_, label)| label.clone()).collect(),
+            seed,
+            digest: String::new(),
+            verdict: reports::Verdict::Holds,
+            violated: Vec::new(),
+            values: Vec::new(),
+        };
+        let tables = reports::Experiment {
+            columns: tables::keys(self),
+            runs: vec![run],
+            bars: timeline.bars(outcome, ROWS_MAX),
+            bar_nodes: timeline.bar_nodes(outcome, ROWS_ALL_MAX),
+            faults: timeline.faults(outcome),
+            ..reports::Experiment::default()
+        };
+        reports::draw(&tables, &tables::gantt(self)).map(Some)
+    }
+
     /// Judges one run of one of its points.
     #[must_use]
     pub fn judge(&self, point: &Point, outcome: &Outcome) -> Judgement {
@@ -247,6 +283,7 @@ fn row(
     let is_first = seed == experiment.seeds.start;
     let rows_max = if is_first { (ROWS_ALL_MAX / experiment.points.len()).clamp(1, ROWS_MAX) } else { 0 };
     let timeline = Timeline { point: index, seed, cluster: &point.scenario.cluster, rows_max };
+    let bars_max = if is_first { bars_max(experiment, job.point) } else { 0 };
     let kept = samples_max(experiment);
     let samples = outcome.findings.samples.iter().flat_map(|(metric, values)| {
         let step = values.len().div_ceil(kept).max(1);
@@ -260,6 +297,8 @@ fn row(
     Row {
         samples: samples.collect(),
         spans: timeline.spans(&outcome),
+        bars: timeline.bars(&outcome, bars_max.min(ROWS_MAX)),
+        bar_nodes: timeline.bar_nodes(&outcome, bars_max),
         series: timeline.series(&outcome, kept),
         faults: timeline.faults(&outcome),
         run: reports::Run {
@@ -274,6 +313,16 @@ fn row(
         violations,
         held,
         failed: outcome.failure.map(|failure| failure.owed),
+    }
+}
+
+/// How many bars may be kept of a point: none, unless a Gantt chart shows it. Each shows the first of its points.
+fn bars_max(experiment: &Experiment, point: usize) -> usize {
+    let gantts = experiment.scenario().chart.iter().filter(|spec| spec.kind == Kind::Gantt);
+    let first = |spec: &ChartSpec| experiment.points.iter().position(|at| spec.selects(&at.labels));
+    match gantts.clone().any(|spec| first(spec) == Some(point)) {
+        true => ROWS_ALL_MAX / gantts.count().max(1),
+        false => 0,
     }
 }
 

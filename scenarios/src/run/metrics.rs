@@ -50,14 +50,9 @@ pub(super) fn columns(entry: &dyn Entry, has_clients: bool) -> Vec<Column> {
         .collect()
 }
 
-/// The description of a metric; `is_sample` for one with many values per run.
-pub(super) fn row(metric: &Metric, is_sample: bool) -> reports::Column {
-    reports::Column {
-        name: metric.name.into(),
-        role: if is_sample { reports::Role::Sample } else { reports::Role::Metric },
-        unit: metric.unit.into(),
-        about: metric.about.into(),
-    }
+/// The description of a metric.
+pub(super) fn row(metric: &Metric, role: reports::Role) -> reports::Column {
+    reports::Column { name: metric.name.into(), role, unit: metric.unit.into(), about: metric.about.into() }
 }
 
 impl Column {
@@ -72,10 +67,10 @@ impl Column {
     /// Its columns in `columns.csv`: a sample metric has one for itself and six that describe it.
     pub(super) fn rows(&self) -> Vec<reports::Column> {
         match self {
-            Self::Number(metric) => vec![row(metric, false)],
-            Self::Word(metric) => vec![reports::Column { role: reports::Role::Text, ..row(metric, false) }],
+            Self::Number(metric) => vec![row(metric, reports::Role::Metric)],
+            Self::Word(metric) => vec![row(metric, reports::Role::Text)],
             Self::Samples(metric) => {
-                let described = row(metric, true);
+                let described = row(metric, reports::Role::Sample);
                 let figures = reports::sample_columns(&described);
                 std::iter::once(described).chain(figures).collect()
             }

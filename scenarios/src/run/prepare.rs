@@ -417,7 +417,9 @@ pub(crate) fn figures(columns: &[Column]) -> Vec<String> {
             Column::Number(metric) => names.push(metric.name.to_owned()),
             Column::Samples(metric) => {
                 names.extend(
-                    sample_columns(&metrics::row(metric, true)).into_iter().map(|column| column.name),
+                    sample_columns(&metrics::row(metric, seedbed_reports::Role::Sample))
+                        .into_iter()
+                        .map(|column| column.name),
                 );
             }
             Column::Word(_) | Column::Series(_) => {}

@@ -7,6 +7,7 @@ use seedbed_reports::Section;
 
 use super::experiment::{Results, Row, Tally};
 use super::failure::Owed;
+use super::metrics::{self, Column};
 use super::plan::{Engine, Experiment, Point};
 use super::setup::{protocols, setup};
 use crate::scenario::{ChartSpec, Expect};
@@ -29,6 +30,8 @@ pub(super) fn assemble(experiment: &Experiment, rows: Vec<Row>) -> Results {
         tables.runs.push(row.run);
         tables.samples.extend(row.samples);
         tables.spans.extend(row.spans);
+        tables.bars.extend(row.bars);
+        tables.bar_nodes.extend(row.bar_nodes);
         tables.series.extend(row.series);
         tables.faults.extend(row.faults);
         tables.violations.extend(row.violations);
@@ -39,15 +42,44 @@ pub(super) fn assemble(experiment: &Experiment, rows: Vec<Row>) -> Results {
     Results { tables, tally }
 }
 
-fn columns(experiment: &Experiment) -> Vec<reports::Column> {
+/// The axes of the sweep, as columns.
+pub(super) fn keys(experiment: &Experiment) -> Vec<reports::Column> {
     let key = |name: &String| reports::Column {
         name: name.clone(),
         role: reports::Role::Key,
         unit: String::new(),
         about: format!("the value of `{name}` at this point of the sweep"),
     };
-    let keys = experiment.axes.iter().map(key);
-    keys.chain(experiment.columns.iter().flat_map(|column| column.rows())).collect()
+    experiment.axes.iter().map(key).collect()
+}
+
+fn columns(experiment: &Experiment) -> Vec<reports::Column> {
+    let measured = experiment.columns.iter().flat_map(|column| match column {
+        Column::Series(metric) => vec![metrics::row(metric, reports::Role::Series)],
+        column => column.rows(),
+    });
+    keys(experiment).into_iter().chain(measured).collect()
+}
+
+/// A Gantt chart of one run, beside all others.
+pub(super) fn gantt(experiment: &Experiment) -> reports::Chart {
+    let scenario = experiment.scenario();
+    let title = if scenario.title.is_empty() { experiment.name() } else { scenario.title.clone() };
+    reports::Chart {
+        name: "gantt".into(),
+        kind: reports::ChartKind::Gantt,
+        title,
+        x: String::new(),
+        y: String::new(),
+        group: String::new(),
+        log_x: false,
+        log_y: false,
+        x_label: String::new(),
+        y_label: String::new(),
+        caption: String::new(),
+        reference: String::new(),
+        filter: String::new(),
+    }
 }
 
 /// The charts of what was measured.

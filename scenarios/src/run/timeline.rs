@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use seedbed_core::contract::NodeId;
+use seedbed_core::contract::{Ending, NodeId};
 use seedbed_reports as reports;
 use seedbed_sim::fault::Action;
 
@@ -30,6 +30,39 @@ impl Timeline<'_> {
                 state: span.state.into(),
                 from_s: seconds(span.from),
                 to_s: seconds(span.to),
+            })
+            .collect()
+    }
+
+    /// What ran where: as much as there is room for.
+    pub(super) fn bars(&self, outcome: &Outcome, bars_max: usize) -> Vec<reports::Bar> {
+        let bars = outcome.findings.bars.iter().take(bars_max);
+        bars.map(|bar| reports::Bar {
+            point: self.point,
+            seed: self.seed,
+            node: self.cluster.name(bar.node),
+            lane: bar.lane,
+            from_s: seconds(bar.from),
+            to_s: seconds(bar.to),
+            label: bar.label.clone(),
+            group: bar.group.clone(),
+            end: ending(bar.end),
+        })
+        .collect()
+    }
+
+    /// The nodes on which something could run, as they were told of.
+    pub(super) fn bar_nodes(&self, outcome: &Outcome, nodes_max: usize) -> Vec<reports::BarNode> {
+        let mut nodes: Vec<_> = outcome.findings.bar_nodes.iter().collect();
+        nodes.sort_by_key(|(_, node)| node.place);
+        let nodes = nodes.into_iter().take(nodes_max);
+        nodes
+            .map(|(id, node)| reports::BarNode {
+                point: self.point,
+                seed: self.seed,
+                node: self.cluster.name(*id),
+                lanes: node.lanes,
+                bars: node.bars,
             })
             .collect()
     }
@@ -100,6 +133,16 @@ impl Timeline<'_> {
         let shown: Vec<String> = nodes.iter().take(5).map(|node| self.cluster.name(*node)).collect();
         let more = if nodes.len() > 5 { format!("+{}", nodes.len() - 5) } else { String::new() };
         format!("{}{more}", shown.join("+"))
+    }
+}
+
+fn ending(end: Ending) -> reports::Ending {
+    match end {
+        Ending::Done => reports::Ending::Done,
+        Ending::Failed => reports::Ending::Failed,
+        Ending::Lost => reports::Ending::Lost,
+        Ending::Stopped => reports::Ending::Stopped,
+        Ending::Running => reports::Ending::Running,
     }
 }
 

@@ -54,6 +54,8 @@ choice! {
         Bars,
         /// What every node was when, with faults shaded.
         Timeline,
+        /// What ran on every core of every node when: one run.
+        Gantt,
     }
 }
 
@@ -83,10 +85,24 @@ impl ChartSpec {
         let needs_x = matches!(self.kind, Kind::Line | Kind::Bars | Kind::Box);
         match (self.kind, &self.x, &self.y) {
             (Kind::Timeline, ..) => Ok(()),
+            (Kind::Gantt, ..) if self.group.is_some() => {
+                Err(("group", "a Gantt chart shows one run: `only` says which".into()))
+            }
+            (Kind::Gantt, None, None) => Ok(()),
+            (Kind::Gantt, ..) => Err(("kind", "shows what ran when: it takes neither `x` nor `y`".into())),
             (.., None) => Err(("kind", "needs `y`: the metric to show".into())),
             (_, None, _) if needs_x => Err(("kind", "needs `x`: an axis of the sweep".into())),
             _ => Ok(()),
         }
+    }
+
+    /// Whether it shows the runs of a point with these labels.
+    #[must_use]
+    pub fn selects(&self, labels: &[(String, String)]) -> bool {
+        let is_there = |(axis, wanted): (&String, &Spanned<String>)| {
+            labels.iter().any(|(name, label)| name == axis && *label == wanted.value)
+        };
+        self.only.iter().all(is_there)
     }
 
     /// As the reports crate draws it.
@@ -105,6 +121,7 @@ impl ChartSpec {
                 Kind::Histogram => reports::ChartKind::Histogram,
                 Kind::Bars => reports::ChartKind::Bars,
                 Kind::Timeline => reports::ChartKind::Timeline,
+                Kind::Gantt => reports::ChartKind::Gantt,
             },
             title: self.title.clone(),
             x: text(&self.x),

@@ -12,6 +12,8 @@ use crate::settings;
 
 /// The longest argument, in bytes.
 pub const ARGUMENT_BYTES_MAX: usize = 65_536;
+/// The longest module, in bytes.
+pub const MODULE_BYTES_MAX: usize = 4 << 20;
 
 choice! {
     /// What can be computed.
@@ -20,9 +22,9 @@ choice! {
         /// Nothing: it takes the task's work in time, and answers what follows from the argument.
         #[default]
         StandIn,
-        /// The SHA-256 of the argument, in hexadecimal digits.
+        /// The SHA-256 of the argument, in 64 lower-case hexadecimal digits.
         Sha256,
-        /// How many primes there are from one number to another: `FROM TO`, both included, or `TO` alone.
+        /// How many primes there are from one number to another, in decimal digits: `FROM TO`, both included, or `TO` alone.
         Primes,
         /// A WebAssembly module, run by an interpreter; it gets the argument and answers with bytes.
         Wasm,
@@ -36,7 +38,7 @@ pub struct Call {
     pub service: Service,
     /// What it is given, of up to [`ARGUMENT_BYTES_MAX`] bytes.
     pub argument: Bytes,
-    /// The module that `wasm` runs: a blob that the hub keeps.
+    /// The module that `wasm` runs: a blob that the hub keeps, of up to [`MODULE_BYTES_MAX`] bytes.
     pub module: Option<BlobId>,
     /// What it may take.
     pub limits: Limits,
@@ -47,9 +49,9 @@ pub struct Call {
 pub struct Limits {
     /// How long it may run, by the clock of its worker: at most a day.
     pub time: Duration,
-    /// How much memory a module may have: at most 4 GiB.
+    /// How much memory a module may have: at most 4 GiB. The other services need some megabytes, whatever they are given.
     pub memory: settings::Bytes,
-    /// How much fuel a module may burn: about one for each instruction.
+    /// How much fuel a module may burn: one for each instruction, and one for each 64 bytes that it fills or copies at once.
     pub fuel: u64,
     /// How long the answer may be: at most [`ANSWER_BYTES_MAX`].
     pub output: settings::Bytes,

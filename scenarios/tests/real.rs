@@ -3,17 +3,27 @@
 
 use std::path::PathBuf;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use seedbed_core::chunks::Chunks;
+use seedbed_core::contract::Subject;
 use seedbed_scenarios::real::Scratch;
 use seedbed_scenarios::run::{Engine, Experiment, Outcome, Registry, Request, Seeds, run_all_real};
 use seedbed_sim::fault::Action;
+use seedbed_transport::host::Services;
 
 fn load(name: &str, text: &str) -> Result<Experiment, String> {
+    load_from(&Registry::ours(), name, text)
+}
+
+fn load_from(registry: &Registry, name: &str, text: &str) -> Result<Experiment, String> {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("real");
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join(format!("{name}.toml"));
     std::fs::write(&path, text).unwrap();
     let request = Request { engine: Engine::Real, seeds: Some(Seeds(3..4)), ..Request::default() };
-    Experiment::load(&path, &Registry::ours(), request).map_err(|report| report.to_string())
+    Experiment::load(&path, registry, request).map_err(|report| report.to_string())
 }
 
 fn run(name: &str, text: &str) -> (Experiment, Outcome) {
@@ -99,6 +109,38 @@ fn bully_and_ring_elect_a_leader() {
     }
 }
 
+/// Chunks are hashed by jobs.
+#[test]
+fn jobs_are_done_by_the_services_that_were_registered_as_many_at_once_as_there_are_cores() {
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (running, seen) = (Arc::clone(&now), Arc::clone(&most));
+    let services = Services::none().with("perform", move |config, job, blobs| {
+        seen.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let outcome = Chunks::perform(config, job, blobs);
+        running.fetch_sub(1, Ordering::SeqCst);
+        outcome
+    });
+    let registry = Registry::ours().with_services::<Chunks>("chunks", None, services);
+    let text = |cores| {
+        format!(
+            "protocol = \"chunks\"\nrun.duration = \"2s\"\ncluster.nodes = 2\ncpu.cores = {cores}\n\
+             [workload]\nkind = \"closed\"\nclients = 8\nto = \"0\"\ntimeout = \"2s\"\n\
+             command = {{ sizes = [\"40KiB\"] }}\n"
+        )
+    };
+    for cores in [1, 4] {
+        most.store(0, Ordering::SeqCst);
+        let experiment = load_from(&registry, &format!("cores-{cores}"), &text(cores)).unwrap();
+        let scratch = Scratch::new().unwrap();
+        let outcome = experiment.points[0].ready.run_real(3, &scratch);
+        assert_eq!(outcome.failure, None);
+        assert!(outcome.findings.numbers["answered"] >= 1.0);
+        let most = most.load(Ordering::SeqCst);
+        assert!((1..=2 * cores).contains(&most), "{most} jobs at once at two nodes of {cores} cores");
+    }
+}
+
 #[test]
 fn chunks_are_stored_and_read_by_clients_at_the_doors() {
     let text = r#"
@@ -177,10 +219,11 @@ fn what_the_real_engine_cannot_do_is_refused_where_it_is_asked_for() {
         (4, "protocol = \"raft\"\n\n[cluster]\nnodes = 65\n"),
         (3, "protocol = \"raft\"\n[run]\nties = \"keyed\"\n"),
         (3, "protocol = \"raft\"\n[cpu]\nstep = \"1ms\"\n"),
-        (3, "protocol = \"raft\"\n[cpu]\ncores = 2\n"),
+        (3, "protocol = \"raft\"\n[cpu]\ncores = 1025\n"),
         (3, "protocol = \"raft\"\n[cpu]\nspeed = 2\n"),
         (3, "protocol = \"raft\"\n[cpu]\ndiscipline = \"processor-sharing\"\n"),
-        (2, "protocol = \"raft\"\n[[cpu.node]]\ncores = 1\n"),
+        (3, "protocol = \"raft\"\n[[cpu.node]]\ncores = 4000\n"),
+        (3, "protocol = \"raft\"\n[[cpu.node]]\nspeed = 2\n"),
         (3, "protocol = \"raft\"\n[disk]\nblocking = true\n"),
         (3, "protocol = \"raft\"\n[clocks]\nslack = \"1ms\"\n"),
         (3, "protocol = \"raft\"\n[network]\noverhead = \"1ms\"\n"),

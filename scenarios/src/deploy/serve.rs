@@ -10,7 +10,7 @@ use seedbed_core::contract::{Life, NodeId, Subject};
 use seedbed_core::settings::Problem;
 use seedbed_transport::door::events::{EventLog, Observer};
 use seedbed_transport::door::{self, Door, DoorError, Lanes, Resources, Settings, Token};
-use seedbed_transport::host::{self, Ended, Handle, Setup};
+use seedbed_transport::host::{self, Ended, Handle, Services, Setup};
 use seedbed_transport::identity::{
     Arrival, Caller, Done, KeyFileError, Node, Registrar, RegistrarError, SecretKey,
 };
@@ -46,10 +46,11 @@ impl Hosted {
         config: P::Config,
         about: About,
         resources: Option<Resources<P>>,
+        services: Services<P>,
         plan: &NodePlan,
     ) -> Self {
         let plan = plan.clone();
-        Self(Box::new(move || run::<P>(config, about, resources, &plan)))
+        Self(Box::new(move || run::<P>(config, about, resources, services, &plan)))
     }
 
     /// Runs it, until SIGINT or SIGTERM stops it in good order. A second signal ends the process at once.
@@ -124,23 +125,25 @@ fn run<P: Subject>(
     config: P::Config,
     about: About,
     resources: Option<Resources<P>>,
+    services: Services<P>,
     plan: &NodePlan,
 ) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| ServeError::System(error.to_string()))?;
-    runtime.block_on(live::<P>(config, about, resources, plan))
+    runtime.block_on(live::<P>(config, about, resources, services, plan))
 }
 
 async fn live<P: Subject>(
     config: P::Config,
     about: About,
     resources: Option<Resources<P>>,
+    services: Services<P>,
     plan: &NodePlan,
 ) -> Result<(), ServeError> {
     let log = Log::new(plan.file.log);
     let mut stop = Stop::listen().map_err(|error| ServeError::System(error.to_string()))?;
     let Running { handle, door, tasks, freight: _freight } =
-        start::<P>(config, about, resources, plan, &log).await?;
+        start::<P>(config, about, resources, services, plan, &log).await?;
     let ended = tokio::select! {
         ended = handle.ended() => ended,
         () = stop.asked() => {
@@ -182,6 +185,7 @@ async fn start<P: Subject>(
     config: P::Config,
     about: About,
     resources: Option<Resources<P>>,
+    services: Services<P>,
     plan: &NodePlan,
     log: &Log,
 ) -> Result<Running<P>, ServeError> {
@@ -222,7 +226,8 @@ async fn start<P: Subject>(
     let events = events.map_err(|error| ServeError::Failed { path: events_path, error })?;
     let (observer, observed) = Observer::new(events.clone());
     let recorder = file.record.as_ref().map(|dir| record(&plan.path(dir), me, life, about)).transpose()?;
-    let setup = Setup { members: Some(roster.membership()), knobs, ..Setup::new(me, Arc::new(config)) };
+    let setup = Setup::new(me, Arc::new(config));
+    let setup = Setup { members: Some(roster.membership()), knobs, services, ..setup };
     let handle: Handle<P> = match &cuts {
         None => begin(setup, link, opened, (observer, recorder)),
         Some(cuts) => {

@@ -80,12 +80,14 @@ struct Play<'a, P: Subject> {
     failure: Option<Failure>,
 }
 
-/// Nodes find each other again sooner than they would in earnest: in a simulation nobody has to.
+/// Nodes find each other again sooner than they would in earnest: in a simulation nobody has to. Nor does anybody give up a
+/// command or a job there.
 fn knobs() -> Knobs {
     Knobs {
         reconnect_min: Span::from_millis(20),
         reconnect_max: Span::from_millis(100),
         command: Span::from_secs(86_400),
+        job: Span::from_secs(86_400),
         ..Knobs::default()
     }
 }
@@ -133,6 +135,8 @@ impl<'a, P: Subject> Play<'a, P> {
             links,
             news: tell,
             knobs: knobs(),
+            services: prepared.services.clone(),
+            cores: plan.setup.cpus.iter().map(|cpu| cpu.cores as usize).collect(),
             disk: disk(&plan.setup.disk),
         };
         let skew = |node| {

@@ -36,6 +36,9 @@ pub(super) struct Lives<P: Subject> {
     pub(super) links: Arc<Links>,
     pub(super) news: Sender<News<P>>,
     pub(super) knobs: Knobs,
+    /// Who does jobs, and how many a node does at once: the nodes take these numbers in turn.
+    pub(super) services: Services<P>,
+    pub(super) cores: Vec<usize>,
     /// How disks behave; each has a seed of its own.
     pub(super) disk: Settings,
 }
@@ -51,10 +54,11 @@ impl<P: Subject> Lives<P> {
     pub(super) fn begin(&self, node: NodeId, number: u32, skew: Skew, peers: BTreeSet<NodeId>) {
         let (store, links, news) = (self.store(node), self.links.clone(), self.news.clone());
         let sky = self.air.over(node, &self.keys, self.began, self.hints);
+        let jobs_max = (node.0 as usize).checked_rem(self.cores.len()).map_or(1, |nth| self.cores[nth]);
         let setup = Setup {
-            knobs: self.knobs.clone(),
+            knobs: Knobs { jobs_max, ..self.knobs.clone() },
             key: Some(self.key),
-            services: Services::registered(),
+            services: self.services.clone(),
             skew,
             ..Setup::new(node, self.config.clone())
         };

@@ -8,6 +8,9 @@ use crate::scenario::{CpuSpec, Scenario, Ties, What};
 /// More nodes than this would share a machine's cores so finely that its scheduler decides what is measured.
 pub(crate) const NODES_MAX: u32 = 64;
 
+/// As many jobs as a node may be set to do at once when it is deployed.
+const CORES_MAX: u32 = 1_024;
+
 const MEASURED: &str = "leave it out: it describes a machine to the simulator, and here there is one";
 
 /// All that this scenario asks and the real engine cannot do. `root` is what it was read from.
@@ -29,17 +32,7 @@ pub(crate) fn refuse(scenario: &Scenario, root: &Node, registry: &Registry) -> R
         let help = "a step takes the time that it takes on this machine";
         cannot(&["cpu", "step"], "cannot make a step slower", help);
     }
-    let usual = CpuSpec::default();
-    for (key, is_asked) in [
-        ("cores", scenario.cpu.cores != usual.cores),
-        ("speed", scenario.cpu.speed != usual.speed),
-        ("discipline", scenario.cpu.discipline != usual.discipline),
-        ("node", !scenario.cpu.node.is_empty()),
-    ] {
-        if is_asked {
-            cannot(&["cpu", key], "cannot choose the CPUs that jobs run on", MEASURED);
-        }
-    }
+    refuse_cpus(&scenario.cpu, &mut cannot);
     if scenario.clocks.slack.is_some() {
         cannot(&["clocks", "slack"], "cannot choose how late timers run out", MEASURED);
     }
@@ -61,6 +54,29 @@ pub(crate) fn refuse(scenario: &Scenario, root: &Node, registry: &Registry) -> R
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// A node does as many jobs at once as it has cores; how fast, and by whose turn, is this machine's.
+fn refuse_cpus(cpu: &CpuSpec, cannot: &mut impl FnMut(&[&str], &str, &str)) {
+    let usual = CpuSpec::default();
+    let mut look = |path: &[&str], cores: u32, speed: f64| {
+        if cores > CORES_MAX {
+            let why = format!("does at most {CORES_MAX} jobs of a node at once");
+            cannot(&[path, &["cores"]].concat(), &why, "each has a thread of this machine");
+        }
+        if speed != usual.speed {
+            let why = "cannot choose how fast the CPUs are that jobs run on";
+            cannot(&[path, &["speed"]].concat(), why, MEASURED);
+        }
+    };
+    look(&["cpu"], cpu.cores, cpu.speed);
+    for (index, node) in cpu.node.iter().enumerate() {
+        let (cores, speed) = (node.cores.unwrap_or(usual.cores), node.speed.unwrap_or(usual.speed));
+        look(&["cpu", "node", &index.to_string()], cores, speed);
+    }
+    if cpu.discipline != usual.discipline {
+        cannot(&["cpu", "discipline"], "cannot choose which jobs run when there are many", MEASURED);
+    }
 }
 
 /// Where the value at this path was written, or as near to it as something was.

@@ -76,11 +76,27 @@ pub(crate) struct Prepared<P: Subject> {
     parameters: String,
     pub(crate) load: P::Load,
     pub(crate) plan: Plan,
+    /// Who does jobs, unless they are simulated.
+    #[cfg(feature = "real")]
+    pub(crate) services: seedbed_transport::host::Services<P>,
 }
 
 impl<P: Subject> Prepared<P> {
     pub(super) fn new(config: P::Config, parameters: String, load: P::Load, plan: Plan) -> Self {
-        Self { config: Arc::new(config), parameters, load, plan }
+        Self {
+            config: Arc::new(config),
+            parameters,
+            load,
+            plan,
+            #[cfg(feature = "real")]
+            services: seedbed_transport::host::Services::registered(),
+        }
+    }
+
+    /// Real jobs are done by these.
+    #[cfg(feature = "real")]
+    pub(super) fn served_by(self, services: seedbed_transport::host::Services<P>) -> Self {
+        Self { services, ..self }
     }
 
     /// The world and its observer, before the first moment.

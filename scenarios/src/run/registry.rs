@@ -7,7 +7,7 @@ use seedbed_core::contract::{Check, Metric, Subject};
 use seedbed_core::settings::{Node, Problem, Problems, Setting, Shape, Table, Value};
 use seedbed_sim::law::Files;
 #[cfg(feature = "real")]
-use seedbed_transport::{door::Resources, recording};
+use seedbed_transport::{door::Resources, host::Services, recording};
 
 use super::execute::{Prepared, Ready};
 use super::prepare::prepare;
@@ -61,9 +61,22 @@ impl Registry {
     /// Knows one more, which has resources of its own at the doors of its nodes.
     #[cfg(feature = "real")]
     #[must_use]
-    pub fn with_resources<P: Subject>(mut self, name: &'static str, resources: Resources<P>) -> Self {
-        let resources = Some(resources);
-        self.entries.insert(name, Box::new(Registered::<P> { resources, protocol: PhantomData }));
+    pub fn with_resources<P: Subject>(self, name: &'static str, resources: Resources<P>) -> Self {
+        self.with_services(name, resources, Services::registered())
+    }
+
+    /// Knows one more, whose jobs are done by these services where they are real: in deployed nodes, and by the engine
+    /// `real`. It may have resources of its own at the doors of its nodes.
+    #[cfg(feature = "real")]
+    #[must_use]
+    pub fn with_services<P: Subject>(
+        mut self,
+        name: &'static str,
+        resources: impl Into<Option<Resources<P>>>,
+        services: Services<P>,
+    ) -> Self {
+        let resources = resources.into();
+        self.entries.insert(name, Box::new(Registered { resources, services, protocol: PhantomData }));
         self
     }
 
@@ -161,6 +174,9 @@ struct Registered<P: Subject> {
     /// What it has at the doors of its nodes.
     #[cfg(feature = "real")]
     resources: Option<Resources<P>>,
+    /// Who does its jobs, unless they are simulated.
+    #[cfg(feature = "real")]
+    services: Services<P>,
     protocol: PhantomData<fn() -> P>,
 }
 
@@ -170,6 +186,8 @@ impl<P: Subject> Default for Registered<P> {
         Self {
             #[cfg(feature = "real")]
             resources: None,
+            #[cfg(feature = "real")]
+            services: Services::registered(),
             protocol: PhantomData,
         }
     }
@@ -234,7 +252,10 @@ impl<P: Subject> Entry for Registered<P> {
                 Ok(config) => {
                     let parameters = written(&settings);
                     return prepare(scenario, self, files).map(|plan| {
-                        Box::new(Prepared::<P>::new(config, parameters, load, plan)) as Box<dyn Ready>
+                        let prepared = Prepared::<P>::new(config, parameters, load, plan);
+                        #[cfg(feature = "real")]
+                        let prepared = prepared.served_by(self.services.clone());
+                        Box::new(prepared) as Box<dyn Ready>
                     });
                 }
             }
@@ -260,7 +281,7 @@ impl<P: Subject> Entry for Registered<P> {
             nodes,
             params: written(&settings),
         };
-        Ok(Hosted::new::<P>(config, about, self.resources, plan))
+        Ok(Hosted::new::<P>(config, about, self.resources, self.services.clone(), plan))
     }
 }
 

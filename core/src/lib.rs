@@ -3,6 +3,7 @@
 pub mod chunks;
 pub mod contract;
 pub mod distri;
+pub mod districloud;
 pub mod election;
 pub mod scheduler;
 pub mod settings;

@@ -37,6 +37,7 @@ impl Registry {
             .with::<seedbed_core::election::ring::Ring>("ring")
             .with::<seedbed_core::chunks::Chunks>("chunks")
             .with::<seedbed_core::distri::Distri>("distri")
+            .with::<seedbed_core::districloud::DistriCloud>("districloud")
             .with_documents()
     }
 

@@ -27,8 +27,9 @@ pub(super) fn trust(dice: &mut Dice<'_>) -> Fixed {
 /// Of a task for so many nodes: from 1 to 10 and at most the highest trust, drawn until enough nodes have half a point more.
 pub(super) fn required(trusts: &[Fixed], overlap: u32, dice: &mut Dice<'_>) -> Fixed {
     let most = trusts.iter().copied().max().unwrap_or_default();
-    let suffices =
-        |required: Fixed| trusts.iter().filter(|trust| **trust >= required.plus(MARGIN)).count() >= overlap as usize;
+    let suffices = |required: Fixed| {
+        trusts.iter().filter(|trust| **trust >= required.plus(MARGIN)).count() >= overlap as usize
+    };
     let draws = (0..REDRAWS_MAX).map(|_| trust(dice).min(most));
     draws.into_iter().find(|&required| suffices(required)).unwrap_or(Fixed(TRUST_LEAST))
 }

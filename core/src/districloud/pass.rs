@@ -128,7 +128,8 @@ impl Board {
     }
 
     pub(super) fn purge(&mut self) -> Vec<Notice> {
-        let gone = self.tasks.extract_if(.., |_, task| task.state == State::Failed && task.stale >= STALE_MAX);
+        let gone =
+            self.tasks.extract_if(.., |_, task| task.state == State::Failed && task.stale >= STALE_MAX);
         gone.map(|(id, _)| Notice::Purged(id)).collect()
     }
 

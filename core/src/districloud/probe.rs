@@ -8,7 +8,7 @@ use super::parameters::Rule;
 use super::published::Published;
 use super::task::Task;
 use super::{Config, DistriCloud, HUB, Hub};
-use crate::contract::{Duration, Findings, NodeId, Observation, Probe, Time, View};
+use crate::contract::{Bar, Duration, Ending, Findings, NodeId, Observation, Probe, Time, View};
 
 /// Takes times, compares what was believed with what is right, and looks for tasks that nobody looks at.
 #[derive(Clone, Debug)]
@@ -23,7 +23,8 @@ pub struct DistriCloudProbe {
     submitted: u64,
     /// How many answers each node gave that counted.
     answers: BTreeMap<NodeId, u64>,
-    working: BTreeMap<NodeId, Time>,
+    /// What each node works on, and since when.
+    working: BTreeMap<NodeId, (TaskId, Time)>,
     first: Option<Time>,
     last: Option<Time>,
 }
@@ -73,7 +74,8 @@ impl Probe<DistriCloud> for DistriCloudProbe {
     fn observe(&mut self, what: Observation<'_, DistriCloud>, view: Sight<'_>, findings: &mut Findings) {
         match what {
             Observation::Notice { node, notice } => self.noticed(node, notice, view, findings),
-            Observation::Down { node } => self.rest(node, view, findings),
+            Observation::Up { node, .. } if node != HUB => findings.lanes(node, 1),
+            Observation::Down { node } => self.rest(node, Ending::Lost, view.now(), findings),
             Observation::End => self.finish(view, findings),
             _ => {}
         }
@@ -133,10 +135,10 @@ impl DistriCloudProbe {
                 findings.add("purged", 1.0);
             }
             Notice::Inactive(_) => findings.add("inactive", 1.0),
-            Notice::Began(_) => {
-                self.working.insert(node, now);
+            Notice::Began(task) => {
+                self.working.insert(node, (task, now));
             }
-            Notice::Ended(_) => self.rest(node, view, findings),
+            Notice::Ended(_) => self.rest(node, Ending::Done, now, findings),
         }
     }
 
@@ -147,16 +149,18 @@ impl DistriCloudProbe {
     }
 
     /// A node works no longer.
-    fn rest(&mut self, node: NodeId, view: Sight<'_>, findings: &mut Findings) {
-        if let Some(began) = self.working.remove(&node) {
-            findings.span(node, "working", began, view.now());
-        }
+    fn rest(&mut self, node: NodeId, end: Ending, to: Time, findings: &mut Findings) {
+        let Some((task, from)) = self.working.remove(&node) else { return };
+        let group = if self.malicious.contains(&node) { "malicious" } else { "honest" };
+        findings.span(node, "working", from, to);
+        let (label, group) = (format!("task {}", task.0), group.into());
+        findings.bar(Bar { node, lane: 0, from, to, label, group, end });
     }
 
     fn finish(&mut self, view: Sight<'_>, findings: &mut Findings) {
         COUNTS.iter().for_each(|metric| findings.add(metric, 0.0));
         for node in self.working.keys().copied().collect::<Vec<_>>() {
-            self.rest(node, view, findings);
+            self.rest(node, Ending::Running, view.now(), findings);
         }
         findings.number("submitted", self.submitted as f64);
         findings.number("open", self.tasks.len() as f64);
@@ -183,7 +187,10 @@ impl DistriCloudProbe {
         findings.number("stuck", stuck.len() as f64);
         if let Some(TaskId(first)) = stuck.first() {
             findings.violation("no-stuck-task", view.now(), || {
-                format!("{} tasks, such as {first}, are answered by all who have them, and never end", stuck.len())
+                format!(
+                    "{} tasks, such as {first}, are answered by all who have them, and never end",
+                    stuck.len()
+                )
             });
         }
     }

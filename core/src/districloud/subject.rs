@@ -15,7 +15,10 @@ impl Subject for DistriCloud {
             return Err("needs 2 nodes or more: the hub, and nodes that work".into());
         }
         if parameters.malicious >= nodes {
-            return Err(format!("`malicious` = {} is more than there are nodes beside the hub", parameters.malicious));
+            return Err(format!(
+                "`malicious` = {} is more than there are nodes beside the hub",
+                parameters.malicious
+            ));
         }
         Ok(Config::new(parameters, nodes))
     }
@@ -28,7 +31,11 @@ impl Subject for DistriCloud {
             metric("failed_validations", "", "times that no answer to a task had enough trust behind it"),
             metric("purged", "", "tasks given up because no node was found for them"),
             metric("open", "", "tasks that had not ended in the end"),
-            metric("stuck", "", "of these, answered by all who have them, and given to nobody though somebody could have them"),
+            metric(
+                "stuck",
+                "",
+                "of these, answered by all who have them, and given to nobody though somebody could have them",
+            ),
             metric("accepted_wrong", "", "tasks that ended with a wrong answer"),
             Metric::samples("support", "ratio", "share of trust behind the answer that was believed"),
             metric("score", "", "trust of results: ten times that share, on average"),
@@ -121,7 +128,11 @@ fn choices() -> [Metric; 7] {
 fn published() -> [Metric; 8] {
     let metric = Metric::number;
     [
-        metric("published_65_min_s", "s", "least wait in figure 6.5, by the same rule with as many nodes and tasks"),
+        metric(
+            "published_65_min_s",
+            "s",
+            "least wait in figure 6.5, by the same rule with as many nodes and tasks",
+        ),
         metric("published_65_mean_s", "s", "average wait there"),
         metric("published_65_max_s", "s", "longest wait there"),
         metric("published_66_min_s", "s", "least wait in figure 6.6"),

@@ -146,7 +146,11 @@ fn tasks_are_drawn_as_in_the_experiments() {
     let deviation = (seconds.iter().map(|each| (each - mean) * (each - mean)).sum::<f64>() / 1e4).sqrt();
     // Five standard errors of mean (0.001) and deviation (0.0007).
     assert!((mean - 1.0).abs() < 0.005 && (deviation - 0.1).abs() < 0.0035, "{mean} {deviation}");
-    assert!(specs.iter().all(|spec| (1..=6).contains(&spec.cpu.unwrap()) && (1..=10).contains(&spec.ram.unwrap())));
+    assert!(
+        specs
+            .iter()
+            .all(|spec| (1..=6).contains(&spec.cpu.unwrap()) && (1..=10).contains(&spec.ram.unwrap()))
+    );
     let load = Load { cpu: Some(9), trust: Some(5.0), ..Load::default() };
     let set = draw::spec(&load, &mut Dice::new(&keys, NodeId(0), Life(0), 7));
     assert_eq!((set.cpu, set.trust), (Some(9), Some(Fixed::of(5.0))));

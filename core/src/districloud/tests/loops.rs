@@ -109,9 +109,14 @@ fn the_hub_gives_a_node_its_oldest_task_until_it_is_answered() {
     let parameters = Parameters { pass_at_poll: true, trust: Some(5.0), ..Parameters::default() };
     let (mut hub, _) = Alone::new(0, &parameters);
     for id in 0..2 {
-        let submitted = hub.step(Input::Command { id: CommandId(id), command: Command::Submit(spec(1, 1, 4)) });
+        let submitted =
+            hub.step(Input::Command { id: CommandId(id), command: Command::Submit(spec(1, 1, 4)) });
         let reply = Reply::Submitted(TaskId(id));
-        assert!(submitted.iter().any(|effect| matches!(effect, Effect::Reply { reply: given, .. } if *given == reply)));
+        assert!(
+            submitted
+                .iter()
+                .any(|effect| matches!(effect, Effect::Reply { reply: given, .. } if *given == reply))
+        );
     }
     let second = Duration::from_secs(1);
     for _ in 0..2 {
@@ -150,9 +155,13 @@ fn one_seed_draws_one_cloud_whatever_the_rule() {
         let mut alone = Alone::new(0, &rule(rule_of)).0;
         alone.keys = Keys::from_seed(seed);
         alone.step(Input::Start { log: Vec::new() });
-        alone.step(Input::Command { id: CommandId(0), command: Command::Submit(Spec { trust: None, ..spec(1, 1, 2) }) });
+        alone.step(Input::Command {
+            id: CommandId(0),
+            command: Command::Submit(Spec { trust: None, ..spec(1, 1, 2) }),
+        });
         let board = alone.node.hub().unwrap().board();
-        let nodes: Vec<_> = board.members().map(|(node, member)| (member.cpu, member.ram, board.trust(node))).collect();
+        let nodes: Vec<_> =
+            board.members().map(|(node, member)| (member.cpu, member.ram, board.trust(node))).collect();
         (nodes, board.task(TaskId(0)).unwrap().required)
     };
     assert_eq!(drawn(Rule::Custom, 1), drawn(Rule::LateBinding, 1));

@@ -44,7 +44,10 @@ fn step_2_and_6_give_up_who_was_stale_50_times() {
     for _ in 0..50 {
         assert_eq!(bench.pass(), []);
     }
-    assert_eq!((bench.state(hopeless), bench.board.task(hopeless).unwrap().stale), (Some(State::InQueue), 50));
+    assert_eq!(
+        (bench.state(hopeless), bench.board.task(hopeless).unwrap().stale),
+        (Some(State::InQueue), 50)
+    );
     assert_eq!(bench.pass(), [Notice::Purged(hopeless)]);
     assert_eq!(bench.state(hopeless), None);
     let in_progress = bench.submit(spec(1, 1, 2));
@@ -60,7 +63,8 @@ fn step_3_fills_ten_places_with_the_oldest_or_with_the_highest_priority() {
         let tasks: Vec<TaskId> = (0..12).map(|nth| bench.submit(spec(20 - nth, 0, 1))).collect();
         bench.wait(1);
         bench.board.admit(bench.now);
-        let active: Vec<usize> = (0..12).filter(|&nth| bench.state(tasks[nth]) == Some(State::InQueue)).collect();
+        let active: Vec<usize> =
+            (0..12).filter(|&nth| bench.state(tasks[nth]) == Some(State::InQueue)).collect();
         assert_eq!(active, kept.collect::<Vec<_>>());
         bench.set(tasks[5], State::Completed, 0);
         bench.board.admit(bench.now);

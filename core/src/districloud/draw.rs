@@ -30,8 +30,8 @@ pub(super) fn required(trusts: &[Fixed], overlap: u32, dice: &mut Dice<'_>) -> F
     let suffices = |required: Fixed| {
         trusts.iter().filter(|trust| **trust >= required.plus(MARGIN)).count() >= overlap as usize
     };
-    let draws = (0..REDRAWS_MAX).map(|_| trust(dice).min(most));
-    draws.into_iter().find(|&required| suffices(required)).unwrap_or(Fixed(TRUST_LEAST))
+    let mut draws = (0..REDRAWS_MAX).map(|_| trust(dice).min(most));
+    draws.find(|&required| suffices(required)).unwrap_or(Fixed(TRUST_LEAST))
 }
 
 /// A task; what the load does not set is drawn. Draws that are not used are made all the same, so that one key moves no other.

@@ -13,7 +13,7 @@ fn priority_is_age_by_size_less_neglect_and_more_in_progress() {
     bench.wait(100);
     let of = |bench: &Bench, id| bench.board.task(id).unwrap().priority(bench.now);
     assert_eq!(of(&bench, task), 10 * 20 * SECOND, "100 s / (3 + 4 / 2)");
-    assert_eq!(of(&bench, bare), 10 * SECOND * 400 / 3, "100 s / (0.5 + 0.5 / 2)");
+    assert_eq!(of(&bench, bare), 10 * (SECOND * 400 / 3), "100 s / (0.5 + 0.5 / 2)");
     assert_eq!(of(&bench, zero), of(&bench, bare));
     bench.set(task, State::InProgress, 1);
     assert_eq!(of(&bench, task), 12 * 10 * SECOND, "1.2 (20 - 10)");

@@ -81,7 +81,7 @@ fn whatever_a_scenario_says_is_refused_or_runs() {
     let data = format!("\"{}/data/", folder.display());
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile.toml");
     let mut ran = 0;
-    for name in ["raft", "regions", "chunks", "network", "clocks", "distri", "districloud"] {
+    for name in ["raft", "regions", "chunks", "network", "clocks", "distri"] {
         let file = folder.join(format!("../tests/golden/{name}.toml"));
         let text =
             std::fs::read_to_string(file).expect("a scenario").replace("\"../../scenarios/data/", &data);

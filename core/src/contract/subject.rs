@@ -1,6 +1,6 @@
 //! What makes a protocol a subject of experiments: one registration for every driver.
 
-use super::{Blob, BlobId, Dice, Duration, Probe, Protocol};
+use super::{Blob, BlobId, Dice, Duration, NodeId, Probe, Protocol};
 use crate::settings::{Problem, Setting};
 
 /// A protocol that can be named in a scenario file: with parameters, commands, metrics and checks.
@@ -60,6 +60,24 @@ pub trait Subject: Protocol {
     /// What a client asks next. With none, it has no more to ask.
     fn command(load: &Self::Load, turn: Turn, dice: &mut Dice<'_>) -> Option<Self::Command> {
         let _ = (load, turn, dice);
+        None
+    }
+
+    /// Reads the files that the commands name: `read` gives the text of one beside the scenario.
+    ///
+    /// # Errors
+    /// The key of the commands that names a file, and what is wrong with the file.
+    fn supply(
+        load: &mut Self::Load,
+        read: &mut dyn FnMut(&str) -> Result<String, String>,
+    ) -> Result<(), (&'static str, String)> {
+        let _ = (load, read);
+        Ok(())
+    }
+
+    /// The cores of a node and how fast they are, where the scenario says nothing of CPUs.
+    fn cores(config: &Self::Config, node: NodeId) -> Option<(u32, f64)> {
+        let _ = (config, node);
         None
     }
 

@@ -5,6 +5,7 @@
 //! gave it (`trust`). The hub (`hub`) is a state machine that puts them together. What a task computes is a `call`.
 
 pub mod call;
+pub mod cluster;
 pub mod dag;
 pub mod hub;
 pub mod import;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use seedbed_core::contract::{Duration, NodeId};
+use seedbed_core::scheduler::import;
 use seedbed_core::settings::{Problem, Problems, Span, Spanned};
 use seedbed_reports::sample_columns;
 use seedbed_sim::clock::Clocks;
@@ -432,7 +433,15 @@ pub(crate) fn figures(columns: &[Column]) -> Vec<String> {
 const TRACE_MAX: usize = 10_000_000;
 
 /// One time per line, in seconds, ascending; empty lines and those that begin with `#` do not count.
+/// The times of a file: of a log in the Standard Workload Format, those at which jobs were submitted.
 fn arrival_times(file: &str, text: &str) -> Result<Vec<Duration>, String> {
+    if file.ends_with(".swf") {
+        let jobs = import::swf(text).map_err(|error| format!("{file}: {error}"))?;
+        if jobs.is_empty() || jobs.len() > TRACE_MAX || !jobs.is_sorted_by_key(|job| job.submit) {
+            return Err(format!("{file}: expected 1 to {TRACE_MAX} jobs in the order in which they came"));
+        }
+        return Ok(jobs.into_iter().map(|job| job.submit).collect());
+    }
     let mut times = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
-use seedbed_core::contract::{Check, Metric, Subject};
+use seedbed_core::contract::{Check, Metric, NodeId, Subject};
 use seedbed_core::settings::{Node, Problem, Problems, Setting, Shape, Table, Value};
+use seedbed_sim::CpuModel;
 use seedbed_sim::law::Files;
 #[cfg(feature = "real")]
 use seedbed_transport::{door::Resources, host::Services, recording};
@@ -13,7 +14,7 @@ use super::execute::{Prepared, Ready};
 use super::prepare::prepare;
 #[cfg(feature = "real")]
 use crate::deploy::{Hosted, NodePlan};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, speed_of};
 
 /// The protocols that scenarios can name. One registration makes a protocol known to every driver.
 #[derive(Default)]
@@ -38,6 +39,7 @@ impl Registry {
             .with::<seedbed_core::chunks::Chunks>("chunks")
             .with::<seedbed_core::distri::Distri>("distri")
             .with::<seedbed_core::districloud::DistriCloud>("districloud")
+            .with::<seedbed_core::scheduler::cluster::Cluster>("scheduler")
             .with_documents()
     }
 
@@ -240,7 +242,13 @@ impl<P: Subject> Entry for Registered<P> {
             None => Some(P::Load::default()),
             Some(node) => P::Load::read(node, &mut problems),
         };
-        if let (Some(settings), Some(load), true) = (settings, load, problems.is_empty()) {
+        if let (Some(settings), Some(mut load), true) = (settings, load, problems.is_empty()) {
+            let command = scenario.workload.as_ref().and_then(|workload| workload.command.as_ref());
+            if let Err((key, message)) = P::supply(&mut load, &mut |name| files.read(name)) {
+                let written = command.and_then(|command| command.table()?.find(key)).or(command);
+                let problem = Problem::new(written.unwrap_or(params).span, message);
+                return Err(problem.expected("a file, named from the scenario's folder").into());
+            }
             if let Some(workload) = &scenario.workload
                 && let Some((key, problem)) = P::mismatch(&settings, &load)
             {
@@ -252,7 +260,10 @@ impl<P: Subject> Entry for Registered<P> {
                 Err(message) => problems.push(Problem::new(params.span, message)),
                 Ok(config) => {
                     let parameters = written(&settings);
-                    return prepare(scenario, self, files).map(|plan| {
+                    return prepare(scenario, self, files).map(|mut plan| {
+                        if let Some(cpus) = cpus::<P>(&config, scenario) {
+                            plan.setup.cpus = cpus;
+                        }
                         let prepared = Prepared::<P>::new(config, parameters, load, plan);
                         #[cfg(feature = "real")]
                         let prepared = prepared.served_by(self.services.clone());
@@ -284,6 +295,26 @@ impl<P: Subject> Entry for Registered<P> {
         };
         Ok(Hosted::new::<P>(config, about, self.resources, self.services.clone(), plan))
     }
+}
+
+/// The CPUs of nodes that the protocol knows, where the scenario says nothing of them.
+fn cpus<P: Subject>(config: &P::Config, scenario: &Scenario) -> Option<Vec<CpuModel>> {
+    let discipline = scenario.cpu.discipline;
+    let nodes = scenario.cluster.nodes;
+    let known = |node| {
+        P::cores(config, NodeId(node)).map(|(cores, speed)| CpuModel {
+            cores,
+            speed: speed_of(speed),
+            discipline,
+        })
+    };
+    // Who knows of any knows of the last.
+    known(nodes.checked_sub(1)?).filter(|_| scenario.cpu.is_unsaid())?;
+    Some(
+        (0..nodes)
+            .map(|node| known(node).unwrap_or(CpuModel { discipline, ..CpuModel::default() }))
+            .collect(),
+    )
 }
 
 /// The configuration of a system, and the parameters that it follows from.

@@ -13,7 +13,8 @@ const SPEED_MIN: f64 = 1e-6;
 const SPEED_MAX: f64 = 1e6;
 
 settings! {
-    /// CPUs. Without anything a step takes no time, and a node runs its jobs one after another.
+    /// CPUs. Without anything a step takes no time, and a node runs its jobs on the cores that its protocol says it has, or
+    /// one after another.
     pub struct CpuSpec {
         /// How long each step keeps its node busy.
         pub step: Option<Spanned<Spec>> = None;
@@ -38,15 +39,25 @@ settings! {
     }
 }
 
+/// A speed as the simulator counts it.
+#[must_use]
+pub fn speed_of(speed: f64) -> Speed {
+    Speed((speed * Speed::ONE.0 as f64).round() as u64)
+}
+
 impl CpuSpec {
+    /// Whether it says nothing of cores and speeds: then a protocol that knows those of its nodes says it.
+    #[must_use]
+    pub fn is_unsaid(&self) -> bool {
+        let usual = Self::default();
+        self.cores == usual.cores && self.speed == usual.speed && self.node.is_empty()
+    }
+
     /// The CPUs of the nodes, in order and from the start again.
     #[must_use]
     pub fn models(&self) -> Vec<CpuModel> {
-        let model = |cores, speed: f64| CpuModel {
-            cores,
-            speed: Speed((speed * Speed::ONE.0 as f64).round() as u64),
-            discipline: self.discipline,
-        };
+        let model =
+            |cores, speed: f64| CpuModel { cores, speed: speed_of(speed), discipline: self.discipline };
         if self.node.is_empty() {
             return vec![model(self.cores, self.speed)];
         }

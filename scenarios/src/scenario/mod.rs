@@ -16,7 +16,7 @@ use seedbed_sim::fault::Selector;
 use seedbed_sim::law::{Files, Law, Spec, SpecError};
 
 pub use check::{Check, Comparison, Expect, Rule, Threshold};
-pub use cpu::{CpuOf, CpuSpec};
+pub use cpu::{CpuOf, CpuSpec, speed_of};
 pub use fault::{Fault, What};
 pub use network::{BurstSpec, Exception, NetworkSpec, ReorderSpec};
 pub use report::{ChartSpec, Kind, TableSpec};

@@ -55,7 +55,7 @@ variants! {
             /// The mean time between two commands.
             every: Spanned<Duration>, in Duration::from_nanos(1)..=Duration::from_secs(86_400 * 365);
         }
-        /// At the times in a file: one per line, in seconds, ascending.
+        /// At the times in a file: one per line, in seconds, ascending; or those of a log in the Standard Workload Format (`.swf`).
         Trace {
             /// The file, beside the scenario.
             file: Spanned<String>;

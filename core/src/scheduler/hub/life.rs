@@ -291,11 +291,6 @@ impl Step<'_> {
         }
         let id = turn.task;
         let Some(task) = state.tasks.get_mut(&id) else { return };
-        if hold == Hold::Lapsed && self.rules.hub.room_after_lease {
-            turn.hold = Hold::Gone;
-            state.workers.release(turn.worker, copy, &turn.needs, turn.work);
-            self.roomy.insert(turn.worker);
-        }
         if hold == Hold::Lapsed && self.rules.hub.seat_after_lease {
             task.votes.vacate(turn.worker);
             state.seats.entry(turn.worker).or_default().remove(&id);

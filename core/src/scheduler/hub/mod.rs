@@ -57,7 +57,7 @@ pub use queue::{Key, QueuePolicy, Shares};
 pub use rules::{Parameters, Rules};
 pub use stage::{Failure, Stage};
 pub use state::State;
-pub use view::{Ended, TaskView, WorkerView};
+pub use view::{Ended, TaskView, WorkView, WorkerView};
 
 use crate::contract::{Dice, Life, Machine, NodeId, Time};
 use crate::scheduler::trust::{Answer, Identity, TrustBook};

@@ -49,8 +49,6 @@ settings! {
         /// DistriCloud's flaw (d): a copy that was lost with its worker is not made up for once there is an answer, so that
         /// a task which needs more of them is stuck for ever.
         pub forgets_lost_copies: bool = false;
-        /// A planted mistake: when a lease runs out, its room counts as free, although the worker may work on.
-        pub room_after_lease: bool = false;
         /// A planted mistake: when a lease runs out, its seat is given up, so that its worker may get the task once more.
         pub seat_after_lease: bool = false;
     }

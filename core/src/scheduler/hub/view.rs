@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Hub;
-use super::entry::{Capacity, CopyId, Spec, TaskId, UserId};
+use super::entry::{Capacity, CopyId, Needs, Spec, TaskId, UserId};
 use super::stage::Stage;
 use super::state::Hold;
 use crate::contract::{Duration, Time};
@@ -24,6 +24,19 @@ pub struct TaskView<'a> {
     pub attempts: u32,
     /// When it was submitted, by the hub's clock.
     pub submitted: Time,
+}
+
+/// What a copy is about.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkView<'a> {
+    /// What it computes.
+    pub call: &'a Arc<Call>,
+    /// The CPU time that it takes on one core of speed one.
+    pub time: Duration,
+    /// What must come to the worker first.
+    pub data: Bytes,
+    /// What it takes up.
+    pub needs: &'a Needs,
 }
 
 /// A worker that is there.
@@ -67,9 +80,22 @@ impl Hub {
         self.state.tasks.range(from..).map(|(id, _)| *id)
     }
 
-    /// On which tasks a task depends, as far as they are remembered.
-    pub fn givers(&self, id: TaskId) -> impl Iterator<Item = TaskId> {
-        self.state.tasks.get(&id).into_iter().flat_map(|task| task.givers.iter().map(|(giver, _)| *giver))
+    /// On which tasks a task depends, with what each hands over.
+    pub fn givers(&self, id: TaskId) -> impl Iterator<Item = (TaskId, Bytes)> {
+        self.state.tasks.get(&id).into_iter().flat_map(|task| task.givers.iter().copied())
+    }
+
+    /// Whether a worker was asked for an undecided task.
+    #[must_use]
+    pub fn is_asked(&self, who: Identity, id: TaskId) -> bool {
+        self.state.seats.get(&who).is_some_and(|tasks| tasks.contains(&id))
+    }
+
+    /// Tasks that may run, that nobody has, and that wait for nobody: no sound hub has one.
+    pub fn stuck(&self) -> impl Iterator<Item = TaskId> {
+        let is_stuck =
+            |task: &super::state::Task| task.stage.is_ready() && task.live == 0 && task.wanted == 0;
+        self.state.tasks.iter().filter(move |(_, task)| is_stuck(task)).map(|(id, _)| *id)
     }
 
     /// How many tasks were ever taken.
@@ -106,10 +132,11 @@ impl Hub {
         self.state.copies.get(&copy).is_some_and(|turn| turn.hold != Hold::Revoked)
     }
 
-    /// What a copy computes, its CPU time on a core of speed one, and what must come to the worker first.
+    /// What a copy is about.
     #[must_use]
-    pub fn work(&self, copy: CopyId) -> Option<(Arc<Call>, Duration, Bytes)> {
-        self.state.copies.get(&copy).map(|turn| (Arc::clone(&turn.call), turn.work, turn.data))
+    pub fn work(&self, copy: CopyId) -> Option<WorkView<'_>> {
+        let turn = self.state.copies.get(&copy)?;
+        Some(WorkView { call: &turn.call, time: turn.work, data: turn.data, needs: &turn.needs })
     }
 
     /// How many tasks are remembered.

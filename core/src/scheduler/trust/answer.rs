@@ -137,7 +137,7 @@ impl Tolerance {
 /// It belongs to the configuration, not to the state: a function cannot be logged.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Comparator {
-    /// The same bytes, known by their hash.
+    /// The same bytes; long ones are known by their hash.
     #[default]
     Exact,
     /// As many numbers, each within the tolerance of its counterpart. The text holds [`Decimal`]s, with commas, spaces
@@ -176,6 +176,7 @@ impl Comparator {
             return Answer::Nothing;
         }
         match self {
+            Self::Exact if bytes.len() <= ANSWER_BYTES_MAX => Answer::Bytes(Bytes::copy_from_slice(bytes)),
             Self::Exact => Answer::Hash(BlobId(*blake3::hash(bytes).as_bytes())),
             Self::Tolerance(_) => numbers(bytes).map_or(Answer::Nothing, Answer::Numbers),
             Self::User(_) if bytes.len() > ANSWER_BYTES_MAX => Answer::Nothing,

@@ -1,0 +1,421 @@
+//! The hub as a node: writes down what happens, lets the [`Hub`] decide, and carries out what it wants.
+//!
+//! An input is made an entry with the hub's time and a draw, written down, and applied; what goes out waits for the disk.
+//! All entries of one message go into one record. The hub's clock goes on from the last entry where the node's begins
+//! anew, so that leases do not run out while the hub is down, when nobody could tell it anything.
+//!
+//! After a restart the hub knows all that it ever said. Messages that were lost come again by heartbeats: a worker names
+//! the copies that it has, and gets once more those that it should have, and word to stop with those that nobody wants.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::messages::{Assignment, Message, Notice, Outcome, Record, Refusal, Reply, Timer};
+use super::parameters::{Config, Flaw};
+use super::{Cluster, Cx, store};
+use crate::contract::{Blob, BlobId, BlobInput, CommandId, Duration, Input, InputOf, Machine, NodeId, Time};
+use crate::scheduler::hub::{self, CopyId, Entry, Event, Hub, Output, TaskId};
+use crate::scheduler::trust::{Comparator, Identity};
+
+/// How long a hub whose disk is full waits before it tries again.
+const FULL_PAUSE: Duration = Duration::from_secs(1);
+/// How many assignments one message holds at most.
+const ASSIGNMENTS_MAX: usize = 256;
+/// The most clients that wait for tasks to end.
+const WAITING_MAX: usize = 100_000;
+
+/// The hub as a node.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shell {
+    #[serde(skip)]
+    config: Arc<Config>,
+    #[serde(serialize_with = "state")]
+    pub(super) hub: Hub,
+    /// The hub's time when the node's clock showed `since`.
+    base: Time,
+    since: Time,
+    /// When the next tick is set for, by the hub's clock.
+    tick: Option<Time>,
+    /// Entries written since the last checkpoint.
+    logged: u64,
+    /// The disk has refused something: nothing is taken until all is written anew.
+    is_full: bool,
+    /// What each worker drew when it began.
+    begun: BTreeMap<Identity, u64>,
+    /// Who waits for the end of a task.
+    waiting: BTreeMap<TaskId, Vec<CommandId>>,
+    /// Submissions of which the last task has not ended.
+    batches: BTreeMap<CommandId, Batch>,
+    /// Who waits for a module to be stored.
+    storing: BTreeMap<BlobId, Vec<CommandId>>,
+    /// Which workers wait for a module to be loaded.
+    wanted: BTreeMap<BlobId, BTreeSet<NodeId>>,
+}
+
+fn state<S: serde::Serializer>(hub: &Hub, serializer: S) -> Result<S::Ok, S::Error> {
+    hub.state().serialize(serializer)
+}
+
+/// Tasks that were submitted together by somebody who waits for their end.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Batch {
+    first: TaskId,
+    count: u32,
+    open: u32,
+}
+
+/// What one input comes to for others, gathered so that each hears of it in one message.
+#[derive(Default)]
+struct Sent {
+    assign: BTreeMap<NodeId, Vec<Assignment>>,
+    revoke: BTreeMap<NodeId, Vec<CopyId>>,
+}
+
+/// The node behind a name.
+pub(super) const fn node(who: Identity) -> NodeId {
+    NodeId(who.0 as u32)
+}
+
+impl Shell {
+    pub(super) fn new(config: &Arc<Config>) -> Self {
+        Self {
+            config: Arc::clone(config),
+            hub: Hub::new(Arc::clone(&config.rules)),
+            base: Time::ZERO,
+            since: Time::ZERO,
+            tick: None,
+            logged: 0,
+            is_full: false,
+            begun: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            batches: BTreeMap::new(),
+            storing: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+        }
+    }
+
+    /// What decides.
+    #[must_use]
+    pub const fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    fn now(&self, cx: &Cx<'_>) -> Time {
+        self.base + cx.now.since(self.since)
+    }
+
+    pub(super) fn step(&mut self, input: InputOf<Cluster>, cx: &mut Cx<'_>) {
+        match input {
+            Input::Start { log } => self.start(log, cx),
+            Input::Full { .. } => {
+                self.is_full = true;
+                cx.set(Timer::Write, FULL_PAUSE);
+            }
+            Input::Timer { timer: Timer::Write } => self.write_anew(cx),
+            Input::Command { id, .. } if self.is_full => cx.reply_now(id, Reply::Refused(Refusal::Full)),
+            // Nothing that is not on disk may be seen, so nothing that is said to a hub counts while it cannot write.
+            Input::Message { .. } if self.is_full => {}
+            Input::Message { from, message, .. } => self.hear(from, message, cx),
+            Input::Command { id, command } => self.command(id, command, cx),
+            Input::Timer { timer: Timer::Tick } => {
+                self.tick = None;
+                if !self.is_full {
+                    self.apply(vec![Event::Tick], cx);
+                }
+            }
+            Input::Blob(news) => self.module(news, cx),
+            _ => {}
+        }
+        if !self.is_full {
+            self.set_tick(cx);
+        }
+    }
+
+    fn start(&mut self, log: Vec<Record>, cx: &mut Cx<'_>) {
+        let entries = store::restore(log, &mut self.hub, &self.config.rules);
+        self.logged = entries;
+        self.base = self.hub.now();
+        self.since = cx.now;
+        cx.notify(Notice::Resumed { tasks: self.hub.submitted() });
+    }
+
+    fn set_tick(&mut self, cx: &mut Cx<'_>) {
+        let wake = self.hub.wake_at();
+        if wake != self.tick
+            && let Some(at) = wake
+        {
+            // An alarm that was put off may ring early: then nothing happens.
+            if self.tick.is_none_or(|set| at < set) {
+                cx.set(Timer::Tick, at.since(self.now(cx)));
+                self.tick = Some(at);
+            }
+        }
+    }
+
+    fn hear(&mut self, from: NodeId, message: Message, cx: &mut Cx<'_>) {
+        let is_own = |worker: Identity| {
+            node(worker) == from && (worker.0 == u64::from(from.0) || self.config.parameters.anonymous)
+        };
+        match message {
+            Message::Join { worker, begun, capacity } if is_own(worker) => {
+                let is_known = self.hub.workers().any(|(who, _)| who == worker);
+                if is_known && self.begun.get(&worker) == Some(&begun) {
+                    return cx.send_now(from, Message::Welcome { worker });
+                }
+                self.begun.insert(worker, begun);
+                self.apply(vec![Event::WorkerJoined { worker, capacity }], cx);
+            }
+            Message::Leave { worker } if is_own(worker) => {
+                self.begun.remove(&worker);
+                self.apply(vec![Event::WorkerLeft { worker }], cx);
+            }
+            Message::Heartbeat { worker, running } if is_own(worker) => self.beat(worker, running, cx),
+            Message::Results { worker, results } if is_own(worker) => self.results(worker, results, cx),
+            Message::Want { module } => {
+                let waiting = self.wanted.entry(module).or_default();
+                waiting.insert(from);
+                if waiting.len() == 1 {
+                    cx.load(module);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn beat(&mut self, worker: Identity, running: Vec<CopyId>, cx: &mut Cx<'_>) {
+        let has: BTreeSet<CopyId> = running.iter().copied().collect();
+        self.apply(vec![Event::Heartbeat { worker, running }], cx);
+        let mut sent = Sent::default();
+        for copy in self.hub.turns(worker).filter(|copy| !has.contains(copy)) {
+            if let Some(assignment) = self.assignment(copy) {
+                sent.assign.entry(node(worker)).or_default().push(assignment);
+            }
+        }
+        let unwanted = has.into_iter().filter(|copy| !self.hub.is_wanted(*copy));
+        sent.revoke.insert(node(worker), unwanted.collect());
+        self.send(sent, cx);
+    }
+
+    fn results(&mut self, worker: Identity, results: Vec<(CopyId, Outcome)>, cx: &mut Cx<'_>) {
+        let comparator = Comparator::of(&self.config.parameters.trust);
+        let copies: Vec<CopyId> = results.iter().map(|(copy, _)| *copy).collect();
+        let events = results.into_iter().map(|(copy, outcome)| {
+            let is_answer = matches!(outcome, Outcome::Answered(_));
+            cx.notify(Notice::Returned { copy, worker, is_answer });
+            let outcome = match outcome {
+                Outcome::Answered(bytes) => hub::Outcome::Answered(comparator.read(&bytes)),
+                Outcome::Failed(_) => hub::Outcome::Failed,
+                Outcome::Stopped => hub::Outcome::Stopped,
+            };
+            Event::Result { worker, copy, outcome }
+        });
+        let events = events.collect();
+        self.apply(events, cx);
+        self.say(node(worker), Message::Taken { copies }, cx);
+    }
+
+    /// Writes down what happened, lets the hub decide, and does what it wants.
+    pub(super) fn apply(&mut self, events: Vec<Event>, cx: &mut Cx<'_>) {
+        let at = self.now(cx).max(self.hub.now());
+        let draw = |event| Entry { draw: cx.dice.below(u64::MAX), event };
+        let entries: Vec<Entry> = events.into_iter().map(draw).collect();
+        let mut sent = Sent::default();
+        let outputs: Vec<Output> = entries.iter().flat_map(|entry| self.hub.apply(at, entry)).collect();
+        if self.config.parameters.durable {
+            self.logged += entries.len() as u64;
+            cx.persist(Record::Entries { at, entries });
+        }
+        for output in outputs {
+            self.carry_out(output, &mut sent, cx);
+        }
+        self.send(sent, cx);
+        if self.logged > store::worth_a_checkpoint(&self.hub) {
+            self.write_anew(cx);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output, sent: &mut Sent, cx: &mut Cx<'_>) {
+        match output {
+            Output::Assign { worker, task, copy, .. } => {
+                cx.notify(Notice::Assigned { task, copy, worker });
+                sent.assign.entry(node(worker)).or_default().extend(self.assignment(copy));
+            }
+            Output::Revoke { worker, copy } => sent.revoke.entry(node(worker)).or_default().push(copy),
+            Output::Notice { task, stage } => {
+                cx.notify(Notice::Task { task, stage });
+                if stage.is_final() {
+                    self.ended(task, cx);
+                }
+            }
+            Output::Judged { worker, task, judgement } => {
+                cx.notify(Notice::Judged { worker, task, judgement })
+            }
+            Output::Joined { worker } => {
+                cx.notify(Notice::Joined { worker });
+                let is_barred = self.hub.book().standing(worker).blacklisted;
+                let message = match is_barred {
+                    true => Message::Refused { worker, is_barred },
+                    false => Message::Welcome { worker },
+                };
+                self.say(node(worker), message, cx);
+            }
+            Output::Lost { worker } => cx.notify(Notice::Lost { worker }),
+            Output::Blacklisted { worker } => {
+                cx.notify(Notice::Blacklisted { worker });
+                self.say(node(worker), Message::Refused { worker, is_barred: true }, cx);
+            }
+            Output::Unwelcome { worker } => {
+                self.say(node(worker), Message::Refused { worker, is_barred: false }, cx);
+            }
+            Output::Unknown { worker } => self.say(node(worker), Message::Unknown { worker }, cx),
+            Output::Reply { command, reply } => self.replied(command, reply, cx),
+        }
+    }
+
+    fn assignment(&self, copy: CopyId) -> Option<Assignment> {
+        let work = self.hub.work(copy)?;
+        Some(Assignment {
+            copy,
+            call: Arc::clone(work.call),
+            work: work.time,
+            data: work.data,
+            cores: work.needs.cores,
+            ram: work.needs.ram,
+        })
+    }
+
+    fn replied(&mut self, command: CommandId, reply: hub::Reply, cx: &mut Cx<'_>) {
+        let reply = match reply {
+            hub::Reply::Submitted { first, count } => match self.batches.get_mut(&command) {
+                // The answer comes when the last has ended.
+                Some(batch) if count > 0 => {
+                    *batch = Batch { first, count, open: count };
+                    let ids = (0..u64::from(count)).map(|nth| TaskId(first.0 + nth));
+                    ids.for_each(|id| self.waiting.entry(id).or_default().push(command));
+                    return;
+                }
+                _ => Reply::Submitted { first, count },
+            },
+            hub::Reply::Cancelled => Reply::Cancelled,
+            hub::Reply::Refused(hub::Refusal::NoTask) => {
+                Reply::Refused(Refusal::Submission(hub::Refusal::NoTask.to_string()))
+            }
+            hub::Reply::Refused(refusal) => Reply::Refused(Refusal::Submission(refusal.to_string())),
+        };
+        self.batches.remove(&command);
+        self.answer(command, reply, cx);
+    }
+
+    /// A task has ended: whoever waits for it is told.
+    fn ended(&mut self, task: TaskId, cx: &mut Cx<'_>) {
+        for command in self.waiting.remove(&task).unwrap_or_default() {
+            match self.batches.get_mut(&command) {
+                None => {
+                    let reply = self.status(task);
+                    self.answer(command, reply, cx);
+                }
+                Some(batch) => {
+                    batch.open -= 1;
+                    let Batch { first, count, open } = *batch;
+                    if open == 0 {
+                        self.batches.remove(&command);
+                        let reply = self.page(first, count, |_| true);
+                        self.answer(command, reply, cx);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the end of a task, which has not come yet.
+    pub(super) fn wait(&mut self, id: CommandId, task: TaskId) -> bool {
+        let has_room = self.waiting.len() + self.batches.len() < WAITING_MAX;
+        if has_room {
+            self.waiting.entry(task).or_default().push(id);
+        }
+        has_room
+    }
+
+    /// Whoever submits this way hears when the last task has ended.
+    pub(super) fn wait_for_batch(&mut self, id: CommandId) -> bool {
+        let has_room = self.waiting.len() + self.batches.len() < WAITING_MAX;
+        if has_room {
+            self.batches.insert(id, Batch::default());
+        }
+        has_room
+    }
+
+    pub(super) fn answer(&self, id: CommandId, reply: Reply, cx: &mut Cx<'_>) {
+        if self.config.parameters.flaw == Flaw::AnswerEarly {
+            cx.reply_now(id, reply);
+        } else {
+            cx.reply(id, reply);
+        }
+    }
+
+    fn say(&self, to: NodeId, message: Message, cx: &mut Cx<'_>) {
+        if self.config.parameters.flaw == Flaw::AnswerEarly {
+            cx.send_now(to, message);
+        } else {
+            cx.send(to, message);
+        }
+    }
+
+    fn send(&self, sent: Sent, cx: &mut Cx<'_>) {
+        for (to, copies) in sent.revoke {
+            if !copies.is_empty() {
+                self.say(to, Message::Revoke { copies }, cx);
+            }
+        }
+        for (to, mut assignments) in sent.assign {
+            while !assignments.is_empty() {
+                let rest = assignments.split_off(assignments.len().min(ASSIGNMENTS_MAX));
+                self.say(to, Message::Assign { assignments }, cx);
+                assignments = rest;
+            }
+        }
+    }
+
+    /// Writes all that it knows in place of its log.
+    fn write_anew(&mut self, cx: &mut Cx<'_>) {
+        self.is_full = false;
+        self.logged = 0;
+        if self.config.parameters.durable {
+            cx.checkpoint(store::pieces(&self.hub));
+        }
+    }
+
+    pub(super) fn keep(&mut self, id: CommandId, module: bytes::Bytes, cx: &mut Cx<'_>) {
+        let blob = Blob::new(module.to_vec());
+        self.storing.entry(blob.id()).or_default().push(id);
+        cx.store(blob);
+    }
+
+    fn module(&mut self, news: BlobInput, cx: &mut Cx<'_>) {
+        match news {
+            BlobInput::Stored { id: module, .. } => {
+                for id in self.storing.remove(&module).unwrap_or_default() {
+                    cx.reply(id, Reply::Stored { module });
+                }
+            }
+            BlobInput::Refused { id: module, .. } => {
+                for id in self.storing.remove(&module).unwrap_or_default() {
+                    cx.reply_now(id, Reply::Refused(Refusal::Full));
+                }
+            }
+            BlobInput::Loaded { blob, .. } => {
+                let module = blob.id();
+                for to in self.wanted.remove(&module).unwrap_or_default() {
+                    cx.send_blob(to, Message::Module { module }, blob.clone());
+                }
+            }
+            BlobInput::Missing { id: module, .. } | BlobInput::Damaged { id: module, .. } => {
+                for to in self.wanted.remove(&module).unwrap_or_default() {
+                    cx.send_now(to, Message::Module { module });
+                }
+            }
+        }
+    }
+}

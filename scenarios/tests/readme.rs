@@ -190,6 +190,8 @@ fn workshop(name: &str) -> PathBuf {
                 .expect("they can be copied");
         }
         std::fs::write(data.join("arrivals.txt"), "0.5\n1\n2.25\n").expect("it can be written");
+        std::fs::write(data.join("outages.csv"), "node,down_s,up_s\n0,4000,4600\n1,4200,\n")
+            .expect("it can be written");
         std::fs::write(data.join("rtt.csv"), "rtt_ms\n10\n12\n31\n").expect("it can be written");
     } else {
         std::fs::remove_dir(data).expect("it is empty");

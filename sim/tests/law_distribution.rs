@@ -68,6 +68,21 @@ fn cases() -> Vec<Case> {
             |p| -100.0 * libm::log1p(-p),
         ),
         case(
+            "weibull",
+            Law::weibull(ms(10), 0.5),
+            |x| -libm::expm1(-libm::sqrt(x / 10.0)),
+            |p| 10.0 * libm::log(p) * libm::log(p),
+            |p| 10.0 * libm::log1p(-p) * libm::log1p(-p),
+        ),
+        // Of half the square of a normal.
+        case(
+            "gamma",
+            Law::gamma(ms(100), 0.5),
+            |x| libm::erf(libm::sqrt(x / 100.0)),
+            |p| 50.0 * normal_quantile(p / 2.0) * normal_quantile(p / 2.0),
+            |p| 50.0 * normal_quantile(0.5 - p / 2.0) * normal_quantile(0.5 - p / 2.0),
+        ),
+        case(
             "pareto",
             Law::pareto(ms(10), 1.5, None),
             |x| 1.0 - libm::pow(10.0 / x, 1.5),

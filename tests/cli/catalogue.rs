@@ -41,7 +41,9 @@ fn the_list_knows_protocols_faults_laws_and_workloads() {
     }
     let faults = bed.seedbed(["list", "faults"]).out;
     assert!(
-        ["crash", "partition", "disk-stall", "clock-jump"].iter().all(|kind| faults.contains(kind)),
+        ["crash", "churn-trace", "planetlab-05", "partition", "disk-stall", "clock-jump"]
+            .iter()
+            .all(|kind| faults.contains(kind)),
         "{faults}"
     );
     let laws = bed.seedbed(["list", "distributions"]).out;

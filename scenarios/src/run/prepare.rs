@@ -15,7 +15,7 @@ use seedbed_sim::{DiskModel, Setup};
 
 use super::metrics::{self, Column};
 use super::registry::Entry;
-use crate::scenario::{Arrivals, Cluster, Exception, Rule, Scenario, Ties, law};
+use crate::scenario::{Arrivals, Cluster, Exception, Fault, Rule, Scenario, Ties, What, law};
 
 /// A scenario at one point of its sweep, checked and ready.
 #[derive(Debug)]
@@ -296,22 +296,40 @@ impl Builder<'_> {
             for selector in fault.selectors() {
                 self.target(selector, scenario, entry, regions);
             }
-            let Some(generator) = self.sound(fault.generator(self.files)) else { continue };
-            if let (When::Repeatedly { gap, .. }, Some(every)) = (&generator.when, &fault.every)
-                && gap.longest().is_zero()
-            {
-                let problem = Problem::new(every.span, "the fault would strike for ever at one moment");
-                self.problems.push(problem.expected("a time above 0s"));
+            let nodes = match (fault.target().filter(|_| fault.is_by_node()), network) {
+                (Some(target), Some(network)) => self.fixed(target, &scenario.cluster, network, regions),
+                _ => Vec::new(),
+            };
+            let Some(generator) = self.sound(fault.generator(&nodes, self.files)) else { continue };
+            if fault.is_by_node() && nodes.is_empty() {
+                continue; // Nobody, or it has been told why.
             }
-            match (fault.target().filter(|_| fault.each), network) {
-                (Some(target), Some(network)) => {
-                    let nodes = self.fixed(target, &scenario.cluster, network, regions);
-                    generators.extend(nodes.into_iter().map(|node| generator.at_node(node)));
-                }
-                _ => generators.push(generator),
+            self.strikes_in_time(fault, &generator);
+            if fault.each {
+                generators.extend(nodes.into_iter().map(|node| generator.at_node(node)));
+            } else {
+                generators.push(generator);
             }
         }
         generators
+    }
+
+    /// Time must pass between two strikes, and a trace must strike somebody.
+    fn strikes_in_time(&mut self, fault: &Fault, generator: &Generator) {
+        match (&generator.when, &fault.what, &fault.every) {
+            (When::Repeatedly { gap: law, .. }, _, Some(span))
+            | (When::Alternating { up: law, .. }, What::Churn { up: Some(span), .. }, _)
+                if law.longest().is_zero() =>
+            {
+                let problem = Problem::new(span.span, "the fault would strike for ever at one moment");
+                self.problems.push(problem.expected("a time above 0s"));
+            }
+            (When::Recorded(outages), What::ChurnTrace { file, .. }, _) if outages.is_empty() => {
+                let message = format!("{}: nothing of it is about these nodes and this time", file.value);
+                self.problems.push(Problem::new(file.span, message).help("look at `target` and `from`"));
+            }
+            _ => {}
+        }
     }
 
     fn rules(&mut self, scenario: &Scenario, entry: &dyn Entry) -> Vec<Rule> {

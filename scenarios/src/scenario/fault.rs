@@ -1,10 +1,10 @@
 //! `[[fault]]`: what goes wrong, when, for how long, and to whom.
 
-use seedbed_core::contract::{Duration, Time};
+use seedbed_core::contract::{Duration, NodeId, Time};
 use seedbed_core::settings::{Node, Probability, Problem, Problems, Setting, Shape, Spanned, Value};
 use seedbed_core::{choice, settings, variants};
 use seedbed_sim::Loss;
-use seedbed_sim::fault::{Generator, Kind, Selector, When};
+use seedbed_sim::fault::{Fit, Generator, Kind, Profile, Selector, Trace, When};
 use seedbed_sim::law::{Files, Spec};
 use seedbed_sim::network::Disturbance;
 
@@ -42,6 +42,39 @@ variants! {
         Crash {
             /// Whom it strikes.
             target: Spanned<Selector>;
+            /// What becomes of the disk.
+            disk: DiskLoss = DiskLoss::Unsynced;
+        }
+        /// Nodes come and go, each on its own: it is up for a while, crashes, is down for a while, and so on. All are up in
+        /// the beginning.
+        Churn {
+            /// Which.
+            target: Spanned<Selector> = Selector::All.into();
+            /// A system whose nodes were watched.
+            profile: Option<Spanned<Profile>> = None;
+            /// The law that was fitted to what was measured there; gamma, if nothing is said.
+            law: Option<Fit> = None;
+            /// How long an hour of the profile lasts here; an hour, if nothing is said.
+            scale: Option<Duration> = None, in HOURS;
+            /// How long a node is up, without a profile.
+            up: Option<Spanned<Spec>> = None;
+            /// How long a node is down, without a profile.
+            down: Option<Spanned<Spec>> = None;
+            /// What becomes of the disk.
+            disk: DiskLoss = DiskLoss::Unsynced;
+        }
+        /// Nodes come and go as recorded in a file.
+        ChurnTrace {
+            /// Which: the first of them is the trace's node 0, and so on.
+            target: Spanned<Selector> = Selector::All.into();
+            /// The file, beside the scenario: `node,down_s,up_s`, or the failure data of Los Alamos.
+            file: Spanned<String>;
+            /// This system of Los Alamos alone; all of them, one after the other, if nothing is said.
+            system: Option<u64> = None;
+            /// How much of the trace is left out at its beginning.
+            from: Duration = Duration::ZERO;
+            /// How long an hour of the trace lasts here.
+            scale: Duration = HOUR, in HOURS;
             /// What becomes of the disk.
             disk: DiskLoss = DiskLoss::Unsynced;
         }
@@ -125,6 +158,11 @@ variants! {
     }
 }
 
+const HOUR: Duration = Duration::from_secs(3_600);
+/// What an hour of a profile or trace may be made to last.
+const HOURS: std::ops::RangeInclusive<Duration> =
+    Duration::from_micros(1)..=Duration::from_secs(365 * 86_400);
+
 choice! {
     /// What a crash does to the disk.
     pub enum DiskLoss {
@@ -160,6 +198,9 @@ impl Setting for Times {
 
 impl Fault {
     fn consistent(&self) -> Result<(), (&'static str, String)> {
+        if let What::Churn { .. } | What::ChurnTrace { .. } = self.what {
+            return self.has_times_of_its_own();
+        }
         let needs_period = self.first.is_some() || self.until.is_some();
         match (&self.at, &self.every, &self.what) {
             (None, None, _) => Err(("kind", "says no time: write `at` or `every`".into())),
@@ -179,6 +220,43 @@ impl Fault {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Churn says itself when and for how long.
+    fn has_times_of_its_own(&self) -> Result<(), (&'static str, String)> {
+        for (key, is_said) in [
+            ("at", self.at.is_some()),
+            ("every", self.every.is_some()),
+            ("first", self.first.is_some()),
+            ("until", self.until.is_some()),
+            ("count", self.count != u64::MAX >> 1),
+            ("each", self.each),
+            ("lasts", self.lasts.is_some()),
+        ] {
+            if is_said {
+                return Err((
+                    key,
+                    format!("does not go with `{}`, which has times of its own", self.what.name()),
+                ));
+            }
+        }
+        let What::Churn { profile, law, scale, up, down, .. } = &self.what else { return Ok(()) };
+        match (profile, up, down) {
+            (None, None, None) => Err(("kind", "says no time: write `profile`, or `up` and `down`".into())),
+            (Some(_), Some(_), _) => Err(("up", "does not go with `profile`".into())),
+            (Some(_), _, Some(_)) => Err(("down", "does not go with `profile`".into())),
+            (None, Some(_), None) => Err(("up", "needs `down` beside it".into())),
+            (None, None, Some(_)) => Err(("down", "needs `up` beside it".into())),
+            (None, ..) if law.is_some() => Err(("law", "goes with `profile`".into())),
+            (None, ..) if scale.is_some() => Err(("scale", "goes with `profile`".into())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether each node of its target has a process of its own; then the target must stay the same.
+    #[must_use]
+    pub const fn is_by_node(&self) -> bool {
+        self.each || matches!(self.what, What::Churn { .. } | What::ChurnTrace { .. })
     }
 
     /// What reports call it.
@@ -205,6 +283,8 @@ impl Fault {
         match &self.what {
             What::Partition { .. } | What::Cut { .. } | What::Lossy { .. } | What::Slow { .. } => None,
             What::Crash { target, .. }
+            | What::Churn { target, .. }
+            | What::ChurnTrace { target, .. }
             | What::Pause { target }
             | What::DiskStall { target }
             | What::DiskFull { target }
@@ -215,24 +295,37 @@ impl Fault {
         }
     }
 
-    /// The generator that the simulator runs.
+    /// The generator that the simulator runs; `nodes` are those of its target if that has to stay the same.
     ///
     /// # Errors
-    /// If a file of samples cannot be read.
-    pub fn generator(&self, files: &dyn Files) -> Result<Generator, Problem> {
+    /// If a file of samples or a trace cannot be read.
+    pub fn generator(&self, nodes: &[NodeId], files: &dyn Files) -> Result<Generator, Problem> {
         let built = |spec: &Spanned<Spec>| law(spec, files);
         let moment = |after: Duration| Time::ZERO + after;
-        let when = match (&self.at, &self.every) {
-            (Some(at), _) => When::At(at.0.iter().copied().map(moment).collect()),
-            (None, Some(every)) => When::Repeatedly {
+        let mut lasts = self.lasts.as_ref().map(built).transpose()?;
+        let when = match (&self.what, &self.at, &self.every) {
+            (What::Churn { profile: Some(profile), law, scale, .. }, ..) => {
+                let fitted = profile.value.laws(law.unwrap_or(Fit::Gamma), scale.unwrap_or(HOUR));
+                let [up, down] = fitted.map_err(|error| Problem::new(profile.span, error.to_string()))?;
+                lasts = Some(down);
+                When::Alternating { nodes: nodes.to_vec(), up }
+            }
+            (What::Churn { up: Some(up), down: Some(down), .. }, ..) => {
+                lasts = Some(built(down)?);
+                When::Alternating { nodes: nodes.to_vec(), up: built(up)? }
+            }
+            (What::ChurnTrace { file, system, from, scale, .. }, ..) => {
+                When::Recorded(outages(file, *system, files)?.outages(nodes, *from, *scale).into())
+            }
+            (_, Some(at), _) => When::At(at.0.iter().copied().map(moment).collect()),
+            (_, None, Some(every)) => When::Repeatedly {
                 first: self.first.map(moment),
                 gap: built(every)?,
                 until: self.until.map_or(Time::MAX, moment),
                 count: self.count,
             },
-            (None, None) => When::At(Vec::new()),
+            (_, None, None) => When::At(Vec::new()),
         };
-        let lasts = self.lasts.as_ref().map(built).transpose()?;
         Ok(Generator { kind: self.what.kind(), when, lasts })
     }
 }
@@ -241,6 +334,9 @@ impl What {
     fn kind(&self) -> Kind {
         match self {
             Self::Crash { target, disk } => Kind::Crash(target.value.clone(), disk.loss()),
+            Self::Churn { target, disk, .. } | Self::ChurnTrace { target, disk, .. } => {
+                Kind::Crash(target.value.clone(), disk.loss())
+            }
             Self::Pause { target } => Kind::Pause(target.value.clone()),
             Self::Partition { sides } => {
                 Kind::Partition(sides.iter().map(|side| side.value.clone()).collect())
@@ -259,6 +355,14 @@ impl What {
             Self::ClockDrift { target, ppm } => Kind::ClockDrift(target.value.clone(), ppm * 1000),
         }
     }
+}
+
+/// The trace in a file.
+fn outages(file: &Spanned<String>, system: Option<u64>, files: &dyn Files) -> Result<Trace, Problem> {
+    let unreadable =
+        |error| Problem::new(file.span, error).expected("a file, named from the scenario's folder");
+    let text = files.read(file).map_err(unreadable)?;
+    Trace::parse(&text, system).map_err(|error| Problem::new(file.span, format!("{}: {error}", file.value)))
 }
 
 fn links(from: &Spanned<Selector>, to: &Spanned<Selector>, both: bool, how: Disturbance) -> Kind {

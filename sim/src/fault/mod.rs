@@ -1,8 +1,10 @@
 //! Faults are data: generators and selectors are resolved when they fire, into a concrete, timed list that can be
 //! replayed, edited and shrunk.
 
+mod profile;
 mod schedule;
 mod selector;
+mod trace;
 
 use std::fmt;
 
@@ -12,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::disk::Loss;
 use crate::network::Disturbance;
 
+pub use profile::{Fit, Profile};
 pub use schedule::{Generator, Kind, Schedule, When};
 pub use selector::{Groups, Scene, Selector, SelectorError};
+pub use trace::{OUTAGES_MAX, Outage, Trace, TraceError};
 
 /// One thing that a fault does, to nodes that are named.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

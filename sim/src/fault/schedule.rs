@@ -1,10 +1,11 @@
 //! When faults strike: generators that are resolved one firing at a time.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use seedbed_core::contract::{Duration, Keys, NodeId, Purpose, Time};
 
-use super::{Action, Groups, Scene, Selector, Timed};
+use super::{Action, Groups, Outage, Scene, Selector, Timed};
 use crate::disk::Loss;
 use crate::law::Law;
 use crate::network::Disturbance;
@@ -24,19 +25,7 @@ impl Generator {
     /// The same for one node, instead of those that it is aimed at; what strikes links stays as it is.
     #[must_use]
     pub fn at_node(&self, node: NodeId) -> Self {
-        let who = Selector::Index(node.0);
-        let kind = match &self.kind {
-            Kind::Crash(_, loss) => Kind::Crash(who, *loss),
-            Kind::Pause(_) => Kind::Pause(who),
-            Kind::DiskStall(_) => Kind::DiskStall(who),
-            Kind::DiskFull(_) => Kind::DiskFull(who),
-            Kind::DiskError(_) => Kind::DiskError(who),
-            Kind::DiskRot(_) => Kind::DiskRot(who),
-            Kind::ClockJump(_, by) => Kind::ClockJump(who, *by),
-            Kind::ClockDrift(_, ppb) => Kind::ClockDrift(who, *ppb),
-            links @ (Kind::Partition(_) | Kind::Links(..)) => links.clone(),
-        };
-        Self { kind, ..self.clone() }
+        Self { kind: self.kind.at_node(node), ..self.clone() }
     }
 }
 
@@ -67,6 +56,21 @@ pub enum Kind {
 
 impl Kind {
     const COUNT: usize = 10;
+
+    fn at_node(&self, node: NodeId) -> Self {
+        let who = Selector::Index(node.0);
+        match self {
+            Self::Crash(_, loss) => Self::Crash(who, *loss),
+            Self::Pause(_) => Self::Pause(who),
+            Self::DiskStall(_) => Self::DiskStall(who),
+            Self::DiskFull(_) => Self::DiskFull(who),
+            Self::DiskError(_) => Self::DiskError(who),
+            Self::DiskRot(_) => Self::DiskRot(who),
+            Self::ClockJump(_, by) => Self::ClockJump(who, *by),
+            Self::ClockDrift(_, ppb) => Self::ClockDrift(who, *ppb),
+            links @ (Self::Partition(_) | Self::Links(..)) => links.clone(),
+        }
+    }
 
     /// Tells kinds apart in addresses.
     const fn number(&self) -> usize {
@@ -102,6 +106,17 @@ pub enum When {
         /// Not more often.
         count: u64,
     },
+    /// An alternating renewal process for each of these nodes: it is up for a time that this law draws, is struck for as
+    /// long as the fault lasts, is up again, and so on. All are up in the beginning. For kinds that strike nodes.
+    Alternating {
+        /// Which.
+        nodes: Vec<NodeId>,
+        /// From the beginning or the end of the last strike to the next.
+        up: Law,
+    },
+    /// As recorded: each strikes its node alone and lasts as long as it says. In the order of their beginnings. For kinds
+    /// that strike nodes.
+    Recorded(Arc<[Outage]>),
 }
 
 /// All that is to go wrong in a run: a value, like everything else.
@@ -120,7 +135,16 @@ pub struct Schedule {
 
 #[derive(Clone, Debug)]
 enum Due {
-    Fire { generator: usize, nth: u64 },
+    Fire {
+        generator: usize,
+        nth: u64,
+    },
+    /// The `nth` strike of one of the nodes that come and go.
+    Strike {
+        generator: usize,
+        nth: u64,
+        node: NodeId,
+    },
     Act(Action),
 }
 
@@ -150,6 +174,11 @@ impl Schedule {
         let mut schedule = Self { generators, addresses, ..Self::default() };
         for generator in 0..schedule.generators.len() {
             schedule.plan(generator, 0, Time::ZERO, keys);
+            if let When::Alternating { nodes, .. } = &schedule.generators[generator].when {
+                for node in nodes.clone() {
+                    schedule.plan_strike(generator, node, 0, Time::ZERO, keys);
+                }
+            }
         }
         schedule
     }
@@ -187,6 +216,17 @@ impl Schedule {
                 self.plan(generator, nth + 1, at, keys);
                 self.fire(generator, nth, at, scene, keys)
             }
+            Due::Strike { generator, nth, node } => {
+                let source = &self.generators[generator];
+                let kind = source.kind.at_node(node);
+                let draw =
+                    keys.roll(Purpose::Fault).at(self.address(generator, nth), LASTS | u64::from(node.0));
+                let lasts = source.lasts.as_ref().map(|law| Duration::from_nanos(law.draw(draw)));
+                if let Some(lasts) = lasts {
+                    self.plan_strike(generator, node, nth + 1, at + lasts, keys);
+                }
+                self.begin(&kind, self.address(generator, nth), at, lasts, scene, keys)
+            }
         }
     }
 
@@ -195,31 +235,61 @@ impl Schedule {
         let draw = keys.roll(Purpose::Fault).at(self.address(generator, nth), u64::MAX);
         let at = match &self.generators[generator].when {
             When::At(times) => times.get(nth as usize).copied(),
+            When::Recorded(outages) => outages.get(nth as usize).map(|outage| outage.from.max(last)),
+            When::Alternating { .. } => None,
             When::Repeatedly { count, .. } if nth >= *count => None,
             When::Repeatedly { first: Some(first), .. } if nth == 0 => Some(*first),
             // A gap of zero would fire for ever at one moment.
             When::Repeatedly { gap, .. } => Some(last + Duration::from_nanos(gap.draw(draw).max(1))),
         };
         let until = match &self.generators[generator].when {
-            When::At(_) => Time::MAX,
             When::Repeatedly { until, .. } => *until,
+            _ => Time::MAX,
         };
         if let Some(at) = at.filter(|at| *at < until) {
             self.insert(at, Due::Fire { generator, nth });
         }
     }
 
+    /// Plans the `nth` strike of a node that comes and goes, which is up since then.
+    fn plan_strike(&mut self, generator: usize, node: NodeId, nth: u64, since: Time, keys: &Keys) {
+        let When::Alternating { up, .. } = &self.generators[generator].when else { return };
+        let draw = keys.roll(Purpose::Fault).at(self.address(generator, nth), UP | u64::from(node.0));
+        let at = since + Duration::from_nanos(up.draw(draw).max(1));
+        self.insert(at, Due::Strike { generator, nth, node });
+    }
+
     fn fire(&mut self, index: usize, nth: u64, at: Time, scene: &dyn Scene, keys: &Keys) -> Vec<Action> {
-        let roll = keys.roll(Purpose::Fault);
         let address = self.address(index, nth);
-        let Generator { kind, lasts, .. } = self.generators[index].clone();
-        let lasts = lasts.map(|law| Duration::from_nanos(law.draw(roll.at(address, u64::MAX - 1))));
+        let generator = &self.generators[index];
+        if let When::Recorded(outages) = &generator.when {
+            let Outage { node, until, .. } = outages[nth as usize];
+            let kind = generator.kind.at_node(node);
+            return self.begin(&kind, address, at, Some(until.since(at)), scene, keys);
+        }
+        let draw = keys.roll(Purpose::Fault).at(address, u64::MAX - 1);
+        let lasts = generator.lasts.as_ref().map(|law| Duration::from_nanos(law.draw(draw)));
+        let kind = generator.kind.clone();
+        self.begin(&kind, address, at, lasts, scene, keys)
+    }
+
+    /// What a firing at this address does now, whose end is planned.
+    fn begin(
+        &mut self,
+        kind: &Kind,
+        address: u64,
+        at: Time,
+        lasts: Option<Duration>,
+        scene: &dyn Scene,
+        keys: &Keys,
+    ) -> Vec<Action> {
+        let roll = keys.roll(Purpose::Fault);
         let pick = |selector: &Selector| selector.resolve(scene, roll, address);
         let up = |node: &NodeId| scene.is_up(*node);
         let each = |nodes: Vec<NodeId>, begin: &dyn Fn(NodeId) -> Action| -> Vec<Action> {
             nodes.into_iter().map(begin).collect()
         };
-        let actions = match &kind {
+        let actions = match kind {
             Kind::Crash(who, loss) => {
                 let nodes = pick(who).into_iter().filter(up).collect();
                 each(nodes, &|node| Action::Crash { node, loss: *loss })
@@ -281,6 +351,10 @@ fn addresses(generators: &[Generator]) -> Vec<u64> {
     };
     generators.iter().map(address).collect()
 }
+
+/// Tell the two draws of a node that comes and goes: beside its number, so that none depends on which others there are.
+const UP: u64 = 1 << 32;
+const LASTS: u64 = 1 << 33;
 
 /// Set in the address of a firing for the draws of a link's other end.
 const OTHER_END: u64 = 1 << 7;

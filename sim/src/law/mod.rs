@@ -11,16 +11,20 @@
 //! | [`normal`](Law::normal) | mean, standard deviation | conditioned on being positive |
 //! | [`lognormal`](Law::lognormal) | median, sigma of the logarithm | the usual law of latencies |
 //! | [`exponential`](Law::exponential) | mean | memoryless: waits, M/M/1 |
+//! | [`weibull`](Law::weibull) | scale, shape | heavy tail below shape 1: failures, lifetimes |
+//! | [`gamma`](Law::gamma) | scale, shape | the same; its mean is their product |
 //! | [`pareto`](Law::pareto) | scale, alpha, cap | bounded: conditioned on staying below the cap |
 //! | [`empirical`](Law::empirical) | samples | measured; straight lines between samples |
 //!
 //! [`Spec`] is a law as a scenario file has it.
 
+mod gamma;
 mod normal;
 mod spec;
 mod table;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use seedbed_core::contract::Duration;
@@ -37,6 +41,12 @@ pub const LONGEST: Duration = DURATION_MAX;
 
 /// The largest sigma of a lognormal law: there, one draw in six is already 22,000 times the median.
 pub const SIGMA_MAX: f64 = 10.0;
+
+/// The shapes of a Weibull law: at the lowest, the mean is 3.6 million times the scale.
+pub const WEIBULL_SHAPES: RangeInclusive<f64> = 0.1..=100.0;
+
+/// The shapes of a gamma law.
+pub const GAMMA_SHAPES: RangeInclusive<f64> = 0.01..=1_000.0;
 
 /// A distribution of durations. A clone shares the table; two laws are equal when they draw alike.
 #[derive(Clone, PartialEq)]
@@ -150,6 +160,32 @@ impl Law {
     pub fn exponential(mean: Duration) -> Result<Self, LawError> {
         let mean = bounded("a mean", mean)? as f64;
         Ok(Self::tabulated(LONGEST, |rank| -mean * rank.ln_above()))
+    }
+
+    /// The Weibull law: longer than `x` with probability `exp(-(x / scale)^shape)`. Its mean is `scale * Gamma(1 + 1 /
+    /// shape)`. With a shape below 1, what has lasted long is likely to last longer still; 1 is exponential.
+    ///
+    /// # Errors
+    /// If `scale` is longer than [`LONGEST`], or `shape` is not in [`WEIBULL_SHAPES`].
+    pub fn weibull(scale: Duration, shape: f64) -> Result<Self, LawError> {
+        let scale = bounded("a scale", scale)? as f64;
+        if !WEIBULL_SHAPES.contains(&shape) {
+            return Err(LawError::OutOfRange { what: "shape", wanted: "from 0.1 to 100", got: shape });
+        }
+        Ok(Self::tabulated(LONGEST, |rank| scale * libm::pow(-rank.ln_above(), 1.0 / shape)))
+    }
+
+    /// The gamma law, with the density `x^(shape - 1) exp(-x / scale)` up to a factor. Its mean is `shape * scale`. With
+    /// a shape below 1, what has lasted long is likely to last longer still; 1 is exponential.
+    ///
+    /// # Errors
+    /// If `scale` is longer than [`LONGEST`], or `shape` is not in [`GAMMA_SHAPES`].
+    pub fn gamma(scale: Duration, shape: f64) -> Result<Self, LawError> {
+        let scale = bounded("a scale", scale)? as f64;
+        if !GAMMA_SHAPES.contains(&shape) {
+            return Err(LawError::OutOfRange { what: "shape", wanted: "from 0.01 to 1000", got: shape });
+        }
+        Ok(Self::tabulated(LONGEST, |rank| scale * gamma::quantile(shape, rank)))
     }
 
     /// The bounded Pareto law: at least `scale`, longer than `x` with probability `(scale / x)^alpha`, conditioned

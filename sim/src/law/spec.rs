@@ -4,7 +4,7 @@ use seedbed_core::contract::Duration;
 use seedbed_core::{choice, settings, variants};
 use thiserror::Error;
 
-use super::{LONGEST, Law, LawError, SIGMA_MAX};
+use super::{GAMMA_SHAPES, LONGEST, Law, LawError, SIGMA_MAX, WEIBULL_SHAPES};
 
 /// The most samples of a file.
 pub const SAMPLES_MAX: usize = 10_000_000;
@@ -63,6 +63,24 @@ variants! {
         Exponential {
             /// The mean.
             mean: Duration;
+            /// What is done to every draw.
+            adjust: Adjust, flat;
+        }
+        /// Longer than x with probability exp(-(x / scale)^shape); below shape 1, the older the likelier to last.
+        Weibull {
+            /// What 63 % of all draws are shorter than.
+            scale: Duration;
+            /// 1 is exponential.
+            shape: f64, in WEIBULL_SHAPES;
+            /// What is done to every draw.
+            adjust: Adjust, flat;
+        }
+        /// A sum of `shape` memoryless waits, also where that is a fraction; below 1, the older the likelier to last.
+        Gamma {
+            /// The mean of each.
+            scale: Duration;
+            /// How many; 1 is exponential.
+            shape: f64, in GAMMA_SHAPES;
             /// What is done to every draw.
             adjust: Adjust, flat;
         }
@@ -160,6 +178,8 @@ impl Spec {
             Self::Normal { mean, sd, adjust } => (Law::normal(*mean, *sd)?, adjust),
             Self::Lognormal { median, sigma, adjust } => (Law::lognormal(*median, *sigma)?, adjust),
             Self::Exponential { mean, adjust } => (Law::exponential(*mean)?, adjust),
+            Self::Weibull { scale, shape, adjust } => (Law::weibull(*scale, *shape)?, adjust),
+            Self::Gamma { scale, shape, adjust } => (Law::gamma(*scale, *shape)?, adjust),
             Self::Pareto { scale, alpha, cap, adjust } => (Law::pareto(*scale, *alpha, *cap)?, adjust),
             Self::Empirical { file, unit, adjust } => {
                 (Law::empirical(&samples(file, *unit, files)?)?, adjust)
@@ -280,6 +300,11 @@ mod tests {
                 law("exponential", [("mean", text("3ms")), ("shift", text("1ms")), ("min", text("2ms"))]),
                 Law::exponential(ms(3)).map(|law| law.shifted(ms(1)).at_least(ms(2))),
             ),
+            (
+                law("weibull", [("scale", text("1ms")), ("shape", Value::Number(0.33))]),
+                Law::weibull(ms(1), 0.33),
+            ),
+            (law("gamma", [("scale", text("1ms")), ("shape", Value::Integer(3))]), Law::gamma(ms(1), 3.0)),
             (
                 law("pareto", [("scale", text("1ms")), ("alpha", Value::Integer(2))]),
                 Law::pareto(ms(1), 2.0, None),

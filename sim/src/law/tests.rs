@@ -18,6 +18,8 @@ fn catalogue() -> Vec<(&'static str, Law)> {
         ("normal at zero", Law::normal(ms(1), ms(3))),
         ("lognormal", Law::lognormal(ms(10), 0.5)),
         ("exponential", Law::exponential(ms(10))),
+        ("weibull", Law::weibull(ms(10), 0.36)),
+        ("gamma", Law::gamma(ms(100), 0.2)),
         ("pareto", Law::pareto(ms(1), 1.5, None)),
         ("capped pareto", Law::pareto(ms(1), 0.9, Some(ms(1000)))),
         ("empirical", Law::empirical(&samples)),
@@ -44,6 +46,8 @@ fn the_same_bits_on_every_machine() {
             ("normal at zero", 0x0fe0_6ac5_aa7b_25e0),
             ("lognormal", 0xed14_7672_3b00_fbda),
             ("exponential", 0x53c7_8d09_ac8e_2d1b),
+            ("weibull", 0x6480_244f_a549_5dc9),
+            ("gamma", 0x0bca_0bec_864c_be1c),
             ("pareto", 0x2a9d_ee2f_f909_f778),
             ("capped pareto", 0xdd26_f4fa_8702_212d),
             ("empirical", 0x3eec_15b0_e07e_da81),
@@ -72,6 +76,8 @@ fn the_mean_is_that_of_the_formula() {
         ("normal at zero", above_zero(1.0, 3.0)),
         ("lognormal", 10.0 * libm::exp(0.125)),
         ("exponential", 10.0),
+        ("weibull", 10.0 * libm::tgamma(1.0 + 1.0 / 0.36)),
+        ("gamma", 20.0),
         ("pareto", 3.0),
         ("capped pareto", capped(1.0, 0.9, 1000.0)),
         ("empirical", 4.0),
@@ -95,6 +101,8 @@ fn a_law_without_spread_is_a_constant() {
         Law::uniform(ms(1), ms(3)).map(|law| law.at_least(ms(7))),
         Law::exponential(Duration::ZERO).map(|law| law.shifted(ms(7))),
         Law::lognormal(Duration::ZERO, 1.0).map(|law| law.shifted(ms(7))),
+        Law::weibull(Duration::ZERO, 0.5).map(|law| law.shifted(ms(7))),
+        Law::gamma(Duration::ZERO, 0.5).map(|law| law.shifted(ms(7))),
         Law::pareto(Duration::ZERO, 2.0, None).map(|law| law.shifted(ms(7))),
     ] {
         assert_eq!(law.unwrap(), constant);
@@ -135,6 +143,10 @@ fn what_is_no_law_is_refused_with_its_reason() {
         (Law::lognormal(MS, -0.1), "sigma must be a number from 0 to 10, not -0.1"),
         (Law::lognormal(MS, f64::NAN), "sigma must be a number from 0 to 10, not NaN"),
         (Law::lognormal(MS, 1e300), "sigma must be a number from 0 to 10, not 1e300"),
+        (Law::weibull(MS, 0.05), "shape must be a number from 0.1 to 100, not 0.05"),
+        (Law::weibull(long, 1.0), "a scale of 3153600000.000000001s is longer than 100 years"),
+        (Law::gamma(MS, f64::NAN), "shape must be a number from 0.01 to 1000, not NaN"),
+        (Law::gamma(MS, 1_001.0), "shape must be a number from 0.01 to 1000, not 1001.0"),
         (Law::pareto(MS, 0.0, None), "alpha must be a number above 0, not 0.0"),
         (Law::pareto(MS, f64::INFINITY, None), "alpha must be a number above 0, not inf"),
         (
@@ -157,6 +169,9 @@ fn even_the_widest_laws_stay_within_a_century() {
         Law::lognormal(LONGEST, SIGMA_MAX),
         Law::exponential(LONGEST),
         Law::normal(LONGEST, LONGEST),
+        Law::weibull(LONGEST, 0.1),
+        Law::gamma(LONGEST, 0.01),
+        Law::gamma(LONGEST, 1_000.0),
         Law::pareto(MS, 1e-9, Some(LONGEST)),
         Law::pareto(LONGEST, 1e9, None),
         Law::uniform(Duration::ZERO, LONGEST),
@@ -172,6 +187,18 @@ fn debug_says_what_matters_in_a_line() {
     assert_eq!(format!("{:?}", Law::uniform(ms(1), ms(5)).unwrap()), "Law(1ms..5ms, mean 3ms)");
 }
 
+#[test]
+fn draws_never_fall_as_the_place_rises() {
+    let laws = catalogue();
+    proptest!(|(a: u64, b: u64, which in 0..laws.len())| {
+        let law = &laws[which].1;
+        let (low, high) = (a.min(b), a.max(b));
+        prop_assert!(law.draw(low) <= law.draw(high));
+        prop_assert!(law.draw(low) <= law.draw(low.saturating_add(1)));
+        prop_assert!(law.shortest().as_nanos() <= law.draw(low) && law.draw(high) <= law.longest().as_nanos());
+    });
+}
+
 proptest! {
     /// A uniform law has nothing to hide: any slip in finding a bin or its fraction shows in the draw.
     #[test]
@@ -182,15 +209,6 @@ proptest! {
         let exact = ((u128::from(place) * u128::from(width)) >> 64) as u64;
         // Edges are computed in f64, and the outermost stand at 2^-42.
         prop_assert!(law.draw(place).abs_diff(exact) <= 1 << 19, "{place:x}: {} {exact}", law.draw(place));
-    }
-
-    #[test]
-    fn draws_never_fall_as_the_place_rises(a: u64, b: u64, which in 0_usize..9) {
-        let law = &catalogue()[which].1;
-        let (low, high) = (a.min(b), a.max(b));
-        prop_assert!(law.draw(low) <= law.draw(high));
-        prop_assert!(law.draw(low) <= law.draw(low.saturating_add(1)));
-        prop_assert!(law.shortest().as_nanos() <= law.draw(low) && law.draw(high) <= law.longest().as_nanos());
     }
 
     #[test]

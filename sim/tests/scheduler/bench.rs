@@ -64,7 +64,7 @@ impl Bench {
             self.last = at;
             self.asked += 1;
             let even = (dice.below(1 << 53) as f64 + 0.5) / (1_u64 << 53) as f64;
-            at += Duration::from_nanos((-even.ln() * mean_gap.as_nanos() as f64) as u64);
+            at += Duration::from_nanos((-libm::log(even) * mean_gap.as_nanos() as f64) as u64);
         }
     }
 

@@ -109,11 +109,11 @@ impl ClusterProbe {
             }
             Notice::Joined { worker } => {
                 self.joined.entry(*worker).or_insert(now);
-                findings.series("workers", now, hub.workers().count() as f64);
+                findings.series("workers_now", now, hub.workers().count() as f64);
             }
             Notice::Lost { .. } => {
                 findings.add("workers_lost", 1.0);
-                findings.series("workers", now, hub.workers().count() as f64);
+                findings.series("workers_now", now, hub.workers().count() as f64);
             }
             Notice::Blacklisted { worker } => self.blacklisted(*worker, now, findings),
             _ => {}

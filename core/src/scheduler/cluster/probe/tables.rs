@@ -23,7 +23,7 @@ pub(in crate::scheduler::cluster) fn metrics() -> Vec<Metric> {
         number("jain", "", "Jain's index of fairness over the users' mean slowdowns: 1 if all are equal"),
         number("utilisation", "ratio", "core-seconds reserved by copies over those of workers that are up"),
         series("utilisation_now", "ratio", "cores reserved by copies over those of workers that are up"),
-        series("workers", "", "workers that the hub counts on"),
+        series("workers_now", "", "workers that the hub counts on"),
         number(
             "wasted",
             "ratio",

@@ -450,8 +450,8 @@ pub(crate) fn figures(columns: &[Column]) -> Vec<String> {
 /// The most arrivals that a trace may hold.
 const TRACE_MAX: usize = 10_000_000;
 
-/// One time per line, in seconds, ascending; empty lines and those that begin with `#` do not count.
-/// The times of a file: of a log in the Standard Workload Format, those at which jobs were submitted.
+/// The times of a file: of a log in the Standard Workload Format (`.swf`), those at which jobs were submitted; of any other,
+/// one per line, in seconds, ascending. Empty lines and those that begin with `#` do not count.
 fn arrival_times(file: &str, text: &str) -> Result<Vec<Duration>, String> {
     if file.ends_with(".swf") {
         let jobs = import::swf(text).map_err(|error| format!("{file}: {error}"))?;

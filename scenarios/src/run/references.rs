@@ -54,7 +54,8 @@ pub(super) fn check(
     };
     for axis in axes {
         let is_taken = |name: &str| RESERVED.contains(&name) || names.numbers.contains(&name);
-        if is_taken(axis.name()) || names.words.contains(&axis.name()) {
+        let others = names.words.iter().chain(&names.series);
+        if is_taken(axis.name()) || others.into_iter().any(|name| *name == axis.name()) {
             let message = format!("`{}` is a column of the results already", axis.name());
             let span = axis.name.as_ref().map_or(axis.span(), |name| name.span);
             let problem = Problem::new(span, message).expected("another name for the axis");

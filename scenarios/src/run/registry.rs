@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use seedbed_core::contract::{Check, Metric, NodeId, Subject};
+use seedbed_core::scheduler::cluster;
 use seedbed_core::settings::{Node, Problem, Problems, Setting, Shape, Table, Value};
 use seedbed_sim::CpuModel;
 use seedbed_sim::law::Files;
@@ -39,8 +40,26 @@ impl Registry {
             .with::<seedbed_core::chunks::Chunks>("chunks")
             .with::<seedbed_core::distri::Distri>("distri")
             .with::<seedbed_core::districloud::DistriCloud>("districloud")
-            .with::<seedbed_core::scheduler::cluster::Cluster>("scheduler")
+            .with_scheduler()
             .with_documents()
+    }
+
+    /// A hub and workers, whose jobs are really computed where they are real.
+    #[cfg(feature = "real")]
+    fn with_scheduler(self) -> Self {
+        let compute = |_: &cluster::Config, job: &cluster::Job, store: &dyn seedbed_core::contract::Store| {
+            Some(match seedbed_transport::compute::perform(&job.call, job.work, store) {
+                Ok(answer) => cluster::Outcome::Answered(answer.into()),
+                Err(failure) => cluster::Outcome::Failed(failure.to_string()),
+            })
+        };
+        let services = Services::none().with("compute", compute).choosing(|_| "compute");
+        self.with_services::<cluster::Cluster>("scheduler", None, services)
+    }
+
+    #[cfg(not(feature = "real"))]
+    fn with_scheduler(self) -> Self {
+        self.with::<cluster::Cluster>("scheduler")
     }
 
     /// Replicated documents, whose doors speak of them.

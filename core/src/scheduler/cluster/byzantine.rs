@@ -42,7 +42,9 @@ impl Byzantine {
     pub(super) fn step(&mut self, mut input: InputOf<Cluster>, cx: &mut Cx<'_>) {
         let mut renames = false;
         match &mut input {
-            Input::Message { from: HUB, message: Message::Refused { is_barred, .. }, .. } => {
+            Input::Message { from: HUB, message: Message::Refused { worker, is_barred }, .. }
+                if *worker == self.worker.identity() =>
+            {
                 self.is_distrusted |= *is_barred;
                 renames = self.is_distrusted && matches!(self.conduct, Saboteur::Whitewashing { .. });
             }

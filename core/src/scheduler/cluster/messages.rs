@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{BlobId, Duration, Time, Wire};
-use crate::scheduler::call::Call;
+use crate::scheduler::call::{Call, MODULE_BYTES_MAX};
 use crate::scheduler::dag::Edge;
 use crate::scheduler::hub::{Capacity, CopyId, Entry, Spec, Stage, TaskId, UserId};
 use crate::scheduler::trust::{Fixed, Identity, Judgement};
@@ -238,6 +238,9 @@ pub enum Refusal {
     /// The hub's disk has no room.
     #[error("the hub's disk is full: try again later")]
     Full,
+    /// The hub cannot read what it wrote down in an earlier life.
+    #[error("the hub cannot read its own log: it was written by another version, or is damaged")]
+    Unreadable,
     /// Too many clients wait for tasks.
     #[error("too many clients wait for tasks to end")]
     Crowded,
@@ -245,9 +248,6 @@ pub enum Refusal {
     #[error("a module has between 1 and {MODULE_BYTES_MAX} bytes")]
     Module,
 }
-
-/// The longest module, in bytes.
-pub const MODULE_BYTES_MAX: usize = 8 << 20;
 
 /// How a task is.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]

@@ -34,8 +34,8 @@ use crate::contract::{Context, InputOf, NodeId, Protocol};
 pub use byzantine::Byzantine;
 pub use load::{Asked, Load, Span, Workflow};
 pub use messages::{
-    Assignment, Command, How, Job, MODULE_BYTES_MAX, Message, Notice, Outcome, Record, Refusal, Reply,
-    Summary, TaskStatus, Timer, WorkerStatus,
+    Assignment, Command, How, Job, Message, Notice, Outcome, Record, Refusal, Reply, Summary, TaskStatus,
+    Timer, WorkerStatus,
 };
 pub use parameters::{Config, Flaw, Parameters, Sabotage, WorkerSpec};
 pub use probe::ClusterProbe;

@@ -1,20 +1,27 @@
 //! What clients ask of the hub.
 
 use super::Cx;
-use super::messages::{Command, MODULE_BYTES_MAX, Refusal, Reply, Summary, TaskStatus, WorkerStatus};
+use super::messages::{Command, Refusal, Reply, Summary, TaskStatus, WorkerStatus};
 use super::shell::Shell;
 use crate::contract::CommandId;
+use crate::scheduler::call::MODULE_BYTES_MAX;
 use crate::scheduler::hub::{Event, Hub, Stage, TaskId, TaskView};
 
 /// The most tasks of one page.
 const PAGE_MAX: u32 = 1_000;
+/// The most tasks that are looked at for one page, asked for or not: the next one goes on from there.
+const LOOKED_AT_MAX: usize = 100_000;
 
 impl Shell {
     pub(super) fn command(&mut self, id: CommandId, command: Command, cx: &mut Cx<'_>) {
         let reply = match command {
             Command::Submit { user, tasks, edges, wait } => {
-                if !wait || self.wait_for_batch(id) {
-                    return self.apply(vec![Event::Submit { command: id, user, tasks, edges }], cx);
+                let event = Event::Submit { command: id, user, tasks, edges };
+                if !wait {
+                    return self.apply(vec![event], cx);
+                }
+                if self.apply_and_wait(event, cx) {
+                    return;
                 }
                 Reply::Refused(Refusal::Crowded)
             }
@@ -62,10 +69,16 @@ impl Shell {
     /// The tasks from this one on that are asked for.
     pub(super) fn page(&self, from: TaskId, limit: u32, is_asked: impl Fn(&TaskView<'_>) -> bool) -> Reply {
         let limit = limit.clamp(1, PAGE_MAX) as usize;
-        let seen = self.hub.tasks(from).filter_map(|id| Some((id, self.hub.task(id)?)));
-        let mut asked = seen.filter(|(_, task)| is_asked(task));
-        let tasks = asked.by_ref().take(limit).map(|(id, task)| status(&self.hub, id, task)).collect();
-        Reply::Tasks { tasks, next: asked.next().map(|(id, _)| id) }
+        let (mut tasks, mut next) = (Vec::new(), None);
+        for (nth, id) in self.hub.tasks(from).enumerate() {
+            if tasks.len() == limit || nth == LOOKED_AT_MAX {
+                next = Some(id);
+                break;
+            }
+            let task = self.hub.task(id).filter(&is_asked);
+            tasks.extend(task.map(|task| status(&self.hub, id, task)));
+        }
+        Reply::Tasks { tasks, next }
     }
 }
 

@@ -40,14 +40,14 @@ pub struct Shell {
     tick: Option<Time>,
     /// Entries written since the last checkpoint.
     logged: u64,
-    /// The disk has refused something: nothing is taken until all is written anew.
-    is_full: bool,
-    /// What each worker drew when it began.
+    /// Why nothing is taken at present, if that is so.
+    deaf: Option<Refusal>,
+    /// What each worker that is there drew when it began.
     begun: BTreeMap<Identity, u64>,
     /// Who waits for the end of a task.
-    waiting: BTreeMap<TaskId, Vec<CommandId>>,
-    /// Submissions of which the last task has not ended.
-    batches: BTreeMap<CommandId, Batch>,
+    waiting: BTreeSet<(TaskId, CommandId)>,
+    /// Submissions whose clients wait, by their first tasks.
+    batches: BTreeMap<TaskId, Batch>,
     /// Who waits for a module to be stored.
     storing: BTreeMap<BlobId, Vec<CommandId>>,
     /// Which workers wait for a module to be loaded.
@@ -59,16 +59,19 @@ fn state<S: serde::Serializer>(hub: &Hub, serializer: S) -> Result<S::Ok, S::Err
 }
 
 /// Tasks that were submitted together by somebody who waits for their end.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 struct Batch {
-    first: TaskId,
+    command: CommandId,
     count: u32,
+    /// How many have not ended.
     open: u32,
 }
 
 /// What one input comes to for others, gathered so that each hears of it in one message.
 #[derive(Default)]
 struct Sent {
+    /// Whether who submits hears when the last task has ended.
+    waits: bool,
     assign: BTreeMap<NodeId, Vec<Assignment>>,
     revoke: BTreeMap<NodeId, Vec<CopyId>>,
 }
@@ -87,9 +90,9 @@ impl Shell {
             since: Time::ZERO,
             tick: None,
             logged: 0,
-            is_full: false,
+            deaf: None,
             begun: BTreeMap::new(),
-            waiting: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             batches: BTreeMap::new(),
             storing: BTreeMap::new(),
             wanted: BTreeMap::new(),
@@ -107,35 +110,37 @@ impl Shell {
     }
 
     pub(super) fn step(&mut self, input: InputOf<Cluster>, cx: &mut Cx<'_>) {
-        match input {
-            Input::Start { log } => self.start(log, cx),
-            Input::Full { .. } => {
-                self.is_full = true;
+        match (input, &self.deaf) {
+            (Input::Start { log }, _) => self.start(log, cx),
+            (Input::Full { .. }, None) => {
+                self.deaf = Some(Refusal::Full);
                 cx.set(Timer::Write, FULL_PAUSE);
             }
-            Input::Timer { timer: Timer::Write } => self.write_anew(cx),
-            Input::Command { id, .. } if self.is_full => cx.reply_now(id, Reply::Refused(Refusal::Full)),
+            (Input::Timer { timer: Timer::Write }, Some(Refusal::Full)) => self.write_anew(cx),
+            (Input::Command { id, .. }, Some(refusal)) => cx.reply_now(id, Reply::Refused(refusal.clone())),
             // Nothing that is not on disk may be seen, so nothing that is said to a hub counts while it cannot write.
-            Input::Message { .. } if self.is_full => {}
-            Input::Message { from, message, .. } => self.hear(from, message, cx),
-            Input::Command { id, command } => self.command(id, command, cx),
-            Input::Timer { timer: Timer::Tick } => {
+            (Input::Message { .. }, Some(_)) => {}
+            (Input::Timer { timer: Timer::Tick }, Some(_)) => self.tick = None,
+            (Input::Message { from, message, .. }, None) => self.hear(from, message, cx),
+            (Input::Command { id, command }, None) => self.command(id, command, cx),
+            (Input::Timer { timer: Timer::Tick }, None) => {
                 self.tick = None;
-                if !self.is_full {
-                    self.apply(vec![Event::Tick], cx);
-                }
+                self.apply(vec![Event::Tick], cx);
             }
-            Input::Blob(news) => self.module(news, cx),
+            (Input::Blob(news), _) => self.module(news, cx),
             _ => {}
         }
-        if !self.is_full {
+        if self.deaf.is_none() {
             self.set_tick(cx);
         }
     }
 
     fn start(&mut self, log: Vec<Record>, cx: &mut Cx<'_>) {
-        let entries = store::restore(log, &mut self.hub, &self.config.rules);
-        self.logged = entries;
+        match store::restore(log, &mut self.hub, &self.config.rules) {
+            Some(entries) => self.logged = entries,
+            // It must not begin with nothing in place of what it has promised.
+            None => self.deaf = Some(Refusal::Unreadable),
+        }
         self.base = self.hub.now();
         self.since = cx.now;
         cx.notify(Notice::Resumed { tasks: self.hub.submitted() });
@@ -160,17 +165,15 @@ impl Shell {
         };
         match message {
             Message::Join { worker, begun, capacity } if is_own(worker) => {
-                let is_known = self.hub.workers().any(|(who, _)| who == worker);
-                if is_known && self.begun.get(&worker) == Some(&begun) {
+                if self.begun.get(&worker) == Some(&begun) {
                     return cx.send_now(from, Message::Welcome { worker });
                 }
-                self.begun.insert(worker, begun);
                 self.apply(vec![Event::WorkerJoined { worker, capacity }], cx);
+                if self.hub.has_worker(worker) {
+                    self.begun.insert(worker, begun);
+                }
             }
-            Message::Leave { worker } if is_own(worker) => {
-                self.begun.remove(&worker);
-                self.apply(vec![Event::WorkerLeft { worker }], cx);
-            }
+            Message::Leave { worker } if is_own(worker) => self.apply(vec![Event::WorkerLeft { worker }], cx),
             Message::Heartbeat { worker, running } if is_own(worker) => self.beat(worker, running, cx),
             Message::Results { worker, results } if is_own(worker) => self.results(worker, results, cx),
             Message::Want { module } => {
@@ -218,10 +221,22 @@ impl Shell {
 
     /// Writes down what happened, lets the hub decide, and does what it wants.
     pub(super) fn apply(&mut self, events: Vec<Event>, cx: &mut Cx<'_>) {
+        self.decide(events, Sent::default(), cx);
+    }
+
+    /// As [`apply`](Self::apply); a submission is answered when the last of its tasks has ended. False if too many wait.
+    pub(super) fn apply_and_wait(&mut self, event: Event, cx: &mut Cx<'_>) -> bool {
+        let has_room = self.has_room();
+        if has_room {
+            self.decide(vec![event], Sent { waits: true, ..Sent::default() }, cx);
+        }
+        has_room
+    }
+
+    fn decide(&mut self, events: Vec<Event>, mut sent: Sent, cx: &mut Cx<'_>) {
         let at = self.now(cx).max(self.hub.now());
         let draw = |event| Entry { draw: cx.dice.below(u64::MAX), event };
         let entries: Vec<Entry> = events.into_iter().map(draw).collect();
-        let mut sent = Sent::default();
         let outputs: Vec<Output> = entries.iter().flat_map(|entry| self.hub.apply(at, entry)).collect();
         if self.config.parameters.durable {
             self.logged += entries.len() as u64;
@@ -261,7 +276,10 @@ impl Shell {
                 };
                 self.say(node(worker), message, cx);
             }
-            Output::Lost { worker } => cx.notify(Notice::Lost { worker }),
+            Output::Lost { worker } => {
+                self.begun.remove(&worker);
+                cx.notify(Notice::Lost { worker });
+            }
             Output::Blacklisted { worker } => {
                 cx.notify(Notice::Blacklisted { worker });
                 self.say(node(worker), Message::Refused { worker, is_barred: true }, cx);
@@ -270,7 +288,7 @@ impl Shell {
                 self.say(node(worker), Message::Refused { worker, is_barred: false }, cx);
             }
             Output::Unknown { worker } => self.say(node(worker), Message::Unknown { worker }, cx),
-            Output::Reply { command, reply } => self.replied(command, reply, cx),
+            Output::Reply { command, reply } => self.replied(command, reply, sent.waits, cx),
         }
     }
 
@@ -286,65 +304,53 @@ impl Shell {
         })
     }
 
-    fn replied(&mut self, command: CommandId, reply: hub::Reply, cx: &mut Cx<'_>) {
+    fn replied(&mut self, command: CommandId, reply: hub::Reply, waits: bool, cx: &mut Cx<'_>) {
         let reply = match reply {
-            hub::Reply::Submitted { first, count } => match self.batches.get_mut(&command) {
-                // The answer comes when the last has ended.
-                Some(batch) if count > 0 => {
-                    *batch = Batch { first, count, open: count };
-                    let ids = (0..u64::from(count)).map(|nth| TaskId(first.0 + nth));
-                    ids.for_each(|id| self.waiting.entry(id).or_default().push(command));
-                    return;
-                }
-                _ => Reply::Submitted { first, count },
-            },
-            hub::Reply::Cancelled => Reply::Cancelled,
-            hub::Reply::Refused(hub::Refusal::NoTask) => {
-                Reply::Refused(Refusal::Submission(hub::Refusal::NoTask.to_string()))
+            // The answer comes when the last has ended.
+            hub::Reply::Submitted { first, count } if waits && count > 0 => {
+                self.batches.insert(first, Batch { command, count, open: count });
+                return;
             }
+            hub::Reply::Submitted { first, count } => Reply::Submitted { first, count },
+            hub::Reply::Cancelled => Reply::Cancelled,
             hub::Reply::Refused(refusal) => Reply::Refused(Refusal::Submission(refusal.to_string())),
         };
-        self.batches.remove(&command);
         self.answer(command, reply, cx);
     }
 
     /// A task has ended: whoever waits for it is told.
     fn ended(&mut self, task: TaskId, cx: &mut Cx<'_>) {
-        for command in self.waiting.remove(&task).unwrap_or_default() {
-            match self.batches.get_mut(&command) {
-                None => {
-                    let reply = self.status(task);
-                    self.answer(command, reply, cx);
-                }
-                Some(batch) => {
-                    batch.open -= 1;
-                    let Batch { first, count, open } = *batch;
-                    if open == 0 {
-                        self.batches.remove(&command);
-                        let reply = self.page(first, count, |_| true);
-                        self.answer(command, reply, cx);
-                    }
-                }
-            }
+        while let Some((_, command)) = self.waiting.range((task, CommandId(0))..).next().copied()
+            && self.waiting.remove(&(task, command))
+        {
+            let reply = self.status(task);
+            self.answer(command, reply, cx);
+        }
+        let Some((first, batch)) = self.batches.range_mut(..=task).next_back() else { return };
+        let first = *first;
+        if task.0 - first.0 >= u64::from(batch.count) {
+            return;
+        }
+        batch.open -= 1;
+        let Batch { command, count, open } = *batch;
+        if open == 0 {
+            self.batches.remove(&first);
+            let reply = self.page(first, count, |_| true);
+            self.answer(command, reply, cx);
         }
     }
 
-    /// Waits for the end of a task, which has not come yet.
+    /// Waits for the end of a task, which has not come yet. False if too many wait.
     pub(super) fn wait(&mut self, id: CommandId, task: TaskId) -> bool {
-        let has_room = self.waiting.len() + self.batches.len() < WAITING_MAX;
+        let has_room = self.has_room();
         if has_room {
-            self.waiting.entry(task).or_default().push(id);
+            self.waiting.insert((task, id));
         }
         has_room
     }
 
-    /// Whoever submits this way hears when the last task has ended.
-    pub(super) fn wait_for_batch(&mut self, id: CommandId) -> bool {
-        let has_room = self.waiting.len() + self.batches.len() < WAITING_MAX;
-        if has_room {
-            self.batches.insert(id, Batch::default());
-        }
-        has_room
+    fn has_room(&self) -> bool {
+        self.waiting.len() + self.batches.len() < WAITING_MAX
     }
 
     pub(super) fn answer(&self, id: CommandId, reply: Reply, cx: &mut Cx<'_>) {
@@ -380,10 +386,12 @@ impl Shell {
 
     /// Writes all that it knows in place of its log.
     fn write_anew(&mut self, cx: &mut Cx<'_>) {
-        self.is_full = false;
+        self.deaf = None;
         self.logged = 0;
-        if self.config.parameters.durable {
-            cx.checkpoint(store::pieces(&self.hub));
+        if self.config.parameters.durable
+            && let Some(pieces) = store::pieces(&self.hub)
+        {
+            cx.checkpoint(pieces);
         }
     }
 

@@ -18,44 +18,86 @@ pub(super) fn worth_a_checkpoint(hub: &Hub) -> u64 {
     CHECKPOINT_MIN.max(hub.remembered() * 4)
 }
 
-/// All that a hub knows, as records.
-pub(super) fn pieces(hub: &Hub) -> Vec<Record> {
-    let bytes = Bytes::from(postcard::to_allocvec(hub.state()).unwrap_or_default());
+/// All that a hub knows, as records; none if it cannot be written, and the log must stay as it is.
+pub(super) fn pieces(hub: &Hub) -> Option<Vec<Record>> {
+    let bytes = Bytes::from(postcard::to_allocvec(hub.state()).ok()?);
     let of = bytes.len().div_ceil(PIECE) as u32;
     let piece = |nth: u32| {
         let from = nth as usize * PIECE;
         Record::State { nth, of, bytes: bytes.slice(from..bytes.len().min(from + PIECE)) }
     };
-    (0..of).map(piece).collect()
+    Some((0..of).map(piece).collect())
 }
 
-/// Makes the hub what it was, and tells how many entries there were since its last checkpoint.
-///
-/// A log is what this node wrote, whole up to some record: whatever does not fit together was never written here, and is
-/// passed over.
-pub(super) fn restore(log: Vec<Record>, hub: &mut Hub, rules: &Arc<Rules>) -> u64 {
-    let (mut encoding, mut entries) = (Vec::new(), 0);
+/// Makes the hub what it was, and tells how many entries there were since its last checkpoint; none if the log cannot be
+/// read: another version wrote it.
+pub(super) fn restore(log: Vec<Record>, hub: &mut Hub, rules: &Arc<Rules>) -> Option<u64> {
+    let (mut encoding, mut pieces, mut entries) = (Vec::new(), 0, 0);
     for record in log {
         match record {
-            Record::State { nth, of, bytes } => {
-                if nth == 0 {
-                    encoding.clear();
-                }
+            Record::State { nth, of, bytes } if nth == pieces && nth < of => {
                 encoding.extend_from_slice(&bytes);
-                if nth + 1 == of
-                    && let Ok(state) = postcard::from_bytes::<State>(&encoding)
-                {
-                    *hub = Hub::resume(Arc::clone(rules), state);
-                    encoding = Vec::new();
+                pieces += 1;
+                if pieces == of {
+                    *hub = Hub::resume(Arc::clone(rules), postcard::from_bytes::<State>(&encoding).ok()?);
+                    (encoding, pieces, entries) = (Vec::new(), 0, 0);
                 }
             }
-            Record::Entries { at, entries: some } => {
+            // What follows a state follows all of it.
+            Record::Entries { at, entries: some } if pieces == 0 => {
                 entries += some.len() as u64;
                 for entry in &some {
                     hub.apply(at, entry);
                 }
             }
+            _ => return None,
         }
     }
-    entries
+    (pieces == 0).then_some(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Time;
+    use crate::scheduler::hub::{Entry, Event, Parameters};
+    use crate::scheduler::trust::{self, Comparator};
+
+    fn hub() -> (Hub, Arc<Rules>) {
+        let trust = trust::Parameters::default();
+        let rules = Arc::new(Rules::new(&Parameters::default(), &trust, Comparator::Exact));
+        (Hub::new(Arc::clone(&rules)), rules)
+    }
+
+    fn tick(at: u64) -> Record {
+        Record::Entries { at: Time(at), entries: vec![Entry { draw: 1, event: Event::Tick }] }
+    }
+
+    #[test]
+    fn a_hub_is_what_its_log_says() {
+        let (mut hub, rules) = hub();
+        assert_eq!(restore(vec![tick(5)], &mut hub, &rules), Some(1));
+        assert_eq!(hub.now(), Time(5));
+        let mut log = pieces(&hub).expect("it encodes");
+        log.push(tick(9));
+        let (mut other, _) = self::hub();
+        assert_eq!(restore(log, &mut other, &rules), Some(1));
+        assert_eq!(other.now(), Time(9));
+    }
+
+    #[test]
+    fn what_another_version_wrote_is_not_taken_for_nothing() {
+        let (mut hub, rules) = hub();
+        let state =
+            |nth, of, bytes: &'static [u8]| Record::State { nth, of, bytes: Bytes::from_static(bytes) };
+        for log in [
+            vec![state(0, 1, b"what is this")],
+            vec![state(1, 2, b"")],
+            vec![state(0, 2, b""), tick(1)],
+            vec![state(0, 2, b"")],
+            vec![state(0, 0, b"")],
+        ] {
+            assert_eq!(restore(log, &mut hub, &rules), None);
+        }
+    }
 }

@@ -40,7 +40,7 @@ impl Subject for Cluster {
         if let Some(shell) = self.hub() {
             let hub = shell.hub();
             return vec![
-                ("workers", hub.workers().count().to_string()),
+                ("workers", hub.worker_count().to_string()),
                 ("tasks open", hub.open().to_string()),
                 ("tasks validated", hub.ended().validated.to_string()),
                 ("tasks failed", hub.ended().failed.to_string()),

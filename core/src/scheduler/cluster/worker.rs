@@ -12,7 +12,7 @@ use crate::contract::{Blob, BlobId, BlobInput, Dice, Duration, Input, InputOf, N
 use crate::scheduler::call::{Service, stand_in};
 use crate::scheduler::hub::{Capacity, CopyId};
 use crate::scheduler::trust::{Fixed, Identity};
-use crate::settings::{Bytes, Rate};
+use crate::settings::Bytes;
 
 /// The most copies that a worker has at a time.
 const COPIES_MAX: usize = 65_536;
@@ -229,7 +229,7 @@ impl Worker {
             let copy = assignment.copy;
             cx.notify(Notice::Began { copy });
             self.occupied.insert(copy, (assignment.cores, assignment.ram));
-            let wait = transfer(assignment.data, self.capacity.rate);
+            let wait = self.capacity.receives(assignment.data.0);
             if wait.is_zero() {
                 at_once.extend(self.prepare(assignment, cx));
             } else {
@@ -341,9 +341,11 @@ impl Worker {
 
     fn arrive(&mut self, module: BlobId, cx: &mut Cx<'_>) {
         self.has.insert(module);
-        for assignment in self.modules.remove(&module).unwrap_or_default() {
-            self.run(assignment, cx);
-        }
+        let waiting = self.modules.remove(&module).unwrap_or_default();
+        // Those that were stopped meanwhile have nothing to begin.
+        let wanted: Vec<_> = waiting.into_iter().filter(|it| self.occupied.contains_key(&it.copy)).collect();
+        let results: Vec<_> = wanted.into_iter().filter_map(|it| self.run(it, cx)).collect();
+        self.tell(results, cx);
     }
 
     /// A module cannot be had.
@@ -355,12 +357,6 @@ impl Worker {
         self.tell(results, cx);
         self.begin_next(cx);
     }
-}
-
-/// How long data is on its way.
-fn transfer(data: Bytes, rate: Rate) -> Duration {
-    let nanos = u128::from(data.0) * 8 * 1_000_000_000 / u128::from(rate.0.max(1));
-    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 /// What a worker has in this life.

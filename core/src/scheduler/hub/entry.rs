@@ -308,6 +308,22 @@ impl Spec {
     }
 }
 
+impl Capacity {
+    /// How long work takes that has one core.
+    #[must_use]
+    pub fn takes(&self, work: Duration) -> Duration {
+        let nanos = u128::from(work.as_nanos()) * u128::from(Fixed::ONE.0) / u128::from(self.speed.0.max(1));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// How long data takes to come.
+    #[must_use]
+    pub fn receives(&self, bytes: u64) -> Duration {
+        let nanos = u128::from(bytes) * 8 * 1_000_000_000 / u128::from(self.rate.0.max(1));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
 /// Whether this is a list of tags.
 pub(super) fn are_tags(tags: &[String]) -> bool {
     tags.len() <= TAGS_MAX

@@ -111,6 +111,18 @@ impl Hub {
         Ended { validated, failed, cancelled }
     }
 
+    /// Whether a worker is there.
+    #[must_use]
+    pub fn has_worker(&self, who: Identity) -> bool {
+        self.state.workers.worker(who).is_some()
+    }
+
+    /// How many workers are there.
+    #[must_use]
+    pub fn worker_count(&self) -> usize {
+        self.state.workers.len()
+    }
+
     /// The workers that are there.
     pub fn workers(&self) -> impl Iterator<Item = (Identity, WorkerView<'_>)> {
         self.state.workers.iter().map(|(who, worker)| {

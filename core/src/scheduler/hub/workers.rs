@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::{Capacity, CopyId, Needs, Spec, TaskId};
 use super::queue::Key;
 use crate::contract::{Duration, Time};
-use crate::scheduler::trust::{Fixed, Identity};
+use crate::scheduler::trust::Identity;
 
 /// A worker that is there.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -65,15 +65,12 @@ impl Worker {
 
     /// How long work takes here that has one core.
     pub(super) fn takes(&self, work: Duration) -> Duration {
-        let nanos =
-            u128::from(work.as_nanos()) * u128::from(Fixed::ONE.0) / u128::from(self.capacity.speed.0.max(1));
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        self.capacity.takes(work)
     }
 
     /// How long data takes to come here.
     pub(super) fn receives(&self, bytes: u64) -> Duration {
-        let nanos = u128::from(bytes) * 8 * 1_000_000_000 / u128::from(self.capacity.rate.0.max(1));
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        self.capacity.receives(bytes)
     }
 
     /// The work that it has or that waits here, shared by its cores.

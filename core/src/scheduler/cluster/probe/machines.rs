@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::super::Cluster;
 use super::super::messages::How;
-use super::super::{Cluster, Config};
 use super::Seen;
 use crate::contract::{Bar, Duration, Ending, Findings, Lanes, NodeId, Time};
 use crate::scheduler::hub::{CopyId, Hub, TaskId};
@@ -32,8 +32,10 @@ pub(super) struct Spent {
 pub(super) struct Machines {
     running: BTreeMap<(NodeId, CopyId), Running>,
     lanes: Lanes,
-    /// Cores of workers that are up, and those that work.
+    /// Cores of workers that are up.
     cores: BTreeMap<NodeId, u32>,
+    /// All of those, and those that work.
+    all: u64,
     busy: u64,
     /// Core-seconds of work, and of being there.
     worked: f64,
@@ -42,11 +44,12 @@ pub(super) struct Machines {
 }
 
 impl Machines {
-    pub(super) fn new(_: &Config, _: u32) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             running: BTreeMap::new(),
             lanes: Lanes::default(),
             cores: BTreeMap::new(),
+            all: 0,
             busy: 0,
             worked: 0.0,
             there: 0.0,
@@ -54,22 +57,17 @@ impl Machines {
         }
     }
 
-    fn all(&self) -> f64 {
-        self.cores.values().map(|cores| f64::from(*cores)).sum()
-    }
-
     /// Adds up what was done since the last change.
     fn pass(&mut self, now: Time) {
         let seconds = now.since(self.since).as_secs_f64();
         self.worked += self.busy as f64 * seconds;
-        self.there += self.all() * seconds;
+        self.there += self.all as f64 * seconds;
         self.since = now;
     }
 
     fn show(&self, now: Time, findings: &mut Findings) {
-        let all = self.all();
-        if all > 0.0 {
-            findings.series("utilisation_now", now, self.busy as f64 / all);
+        if self.all > 0 {
+            findings.series("utilisation_now", now, self.busy as f64 / self.all as f64);
         }
     }
 
@@ -85,7 +83,8 @@ impl Machines {
         self.pass(now);
         let Some(worker) = view.state(node).and_then(Cluster::worker) else { return };
         let capacity = worker.capacity();
-        self.cores.insert(node, capacity.cores);
+        let before = self.cores.insert(node, capacity.cores).unwrap_or_default();
+        self.all = self.all + u64::from(capacity.cores) - u64::from(before);
         findings.lanes(node, capacity.cores);
         let task = hub.and_then(|hub| hub.task_of(copy));
         let it = task.and_then(|(id, _)| Some((id, hub?.task(id)?)));
@@ -144,7 +143,7 @@ impl Machines {
         let lost =
             copies.into_iter().filter_map(|copy| self.ended(node, copy, None, now, findings)).collect();
         self.pass(now);
-        self.cores.remove(&node);
+        self.all -= u64::from(self.cores.remove(&node).unwrap_or_default());
         lost
     }
 

@@ -45,11 +45,11 @@ fn hub(view: Seen<'_>) -> Option<&Hub> {
 }
 
 impl Probe<Cluster> for ClusterProbe {
-    fn new(config: &Config, nodes: u32) -> Self {
+    fn new(config: &Config, _: u32) -> Self {
         Self {
             config: Arc::new(config.clone()),
             tasks: Tasks::default(),
-            machines: Machines::new(config, nodes),
+            machines: Machines::new(),
             workflows: Workflows::default(),
             told: BTreeMap::new(),
             acknowledged: 0,
@@ -109,11 +109,11 @@ impl ClusterProbe {
             }
             Notice::Joined { worker } => {
                 self.joined.entry(*worker).or_insert(now);
-                findings.series("workers_now", now, hub.workers().count() as f64);
+                findings.series("workers_now", now, hub.worker_count() as f64);
             }
             Notice::Lost { .. } => {
                 findings.add("workers_lost", 1.0);
-                findings.series("workers_now", now, hub.workers().count() as f64);
+                findings.series("workers_now", now, hub.worker_count() as f64);
             }
             Notice::Blacklisted { worker } => self.blacklisted(*worker, now, findings),
             _ => {}
@@ -126,6 +126,9 @@ impl ClusterProbe {
         }
         self.tasks.moved(task, stage, hub, now, findings);
         if stage.is_final() {
+            // Nobody gets it any more.
+            let mine = (task, 0, Identity(0))..=(task, u32::MAX, Identity(u64::MAX));
+            self.assigned.extract_if(mine, |_| true).for_each(drop);
             self.workflows.ended(task, stage, hub, now, findings);
         }
         if self.config.is_honest() && self.tasks.is_wrong(task) {

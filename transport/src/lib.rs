@@ -15,5 +15,6 @@ pub mod knobs;
 pub mod link;
 pub mod recording;
 pub mod store;
+pub mod tasks;
 
 pub use knobs::Knobs;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use seedbed_core::contract::{Check, Metric, NodeId, Subject};
-use seedbed_core::scheduler::cluster;
 use seedbed_core::settings::{Node, Problem, Problems, Setting, Shape, Table, Value};
 use seedbed_sim::CpuModel;
 use seedbed_sim::law::Files;
@@ -40,26 +39,8 @@ impl Registry {
             .with::<seedbed_core::chunks::Chunks>("chunks")
             .with::<seedbed_core::distri::Distri>("distri")
             .with::<seedbed_core::districloud::DistriCloud>("districloud")
-            .with_scheduler()
             .with_documents()
-    }
-
-    /// A hub and workers, whose jobs are really computed where they are real.
-    #[cfg(feature = "real")]
-    fn with_scheduler(self) -> Self {
-        let compute = |_: &cluster::Config, job: &cluster::Job, store: &dyn seedbed_core::contract::Store| {
-            Some(match seedbed_transport::compute::perform(&job.call, job.work, store) {
-                Ok(answer) => cluster::Outcome::Answered(answer.into()),
-                Err(failure) => cluster::Outcome::Failed(failure.to_string()),
-            })
-        };
-        let services = Services::none().with("compute", compute).choosing(|_| "compute");
-        self.with_services::<cluster::Cluster>("scheduler", None, services)
-    }
-
-    #[cfg(not(feature = "real"))]
-    fn with_scheduler(self) -> Self {
-        self.with::<cluster::Cluster>("scheduler")
+            .with_scheduler()
     }
 
     /// Replicated documents, whose doors speak of them.
@@ -71,6 +52,18 @@ impl Registry {
     #[cfg(not(feature = "real"))]
     fn with_documents(self) -> Self {
         self.with::<seedbed_core::sync::replica::Replica>("documents")
+    }
+
+    /// A hub and workers: the hub's door takes tasks, and services compute what they ask for.
+    #[cfg(feature = "real")]
+    fn with_scheduler(self) -> Self {
+        use seedbed_transport::tasks;
+        self.with_services("scheduler", tasks::resources(), tasks::services())
+    }
+
+    #[cfg(not(feature = "real"))]
+    fn with_scheduler(self) -> Self {
+        self.with::<seedbed_core::scheduler::cluster::Cluster>("scheduler")
     }
 
     /// Knows one more; a name given before means this one from now on.

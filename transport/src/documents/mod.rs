@@ -7,11 +7,11 @@
 mod bulk;
 mod condition;
 mod feed;
-mod query;
+pub(crate) mod query;
 mod reading;
 mod refused;
 mod routes;
-mod target;
+pub(crate) mod target;
 mod writing;
 
 use seedbed_core::sync::replica::Replica;

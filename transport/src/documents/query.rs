@@ -19,7 +19,7 @@ const REPEATED: &str = "where";
 
 /// The pairs of a query string, decoded. A name that is not known is refused: a misspelt filter would find everything. So is
 /// one that is given twice, but for `where`: nobody could tell which of them counts.
-pub(super) fn pairs<'q>(query: Option<&'q str>, known: &[&str]) -> Result<Vec<Pair<'q>>, Problem> {
+pub(crate) fn pairs<'q>(query: Option<&'q str>, known: &[&str]) -> Result<Vec<Pair<'q>>, Problem> {
     let pairs: Vec<Pair<'q>> = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).collect();
     let mut given = BTreeSet::new();
     for (name, _) in &pairs {
@@ -35,7 +35,7 @@ pub(super) fn pairs<'q>(query: Option<&'q str>, known: &[&str]) -> Result<Vec<Pa
 }
 
 /// What is true or false.
-pub(super) fn flag(name: &str, value: &str) -> Result<bool, Problem> {
+pub(crate) fn flag(name: &str, value: &str) -> Result<bool, Problem> {
     value.parse().map_err(|_| Problem::bad_request(format!("`{name}` is true or false")))
 }
 
@@ -57,7 +57,7 @@ pub(super) fn read(query: Option<&str>) -> Result<Query, Problem> {
 const LIMIT: u32 = 100;
 
 /// A number of documents or changes.
-pub(super) fn limit(text: &str) -> Result<u32, Problem> {
+pub(crate) fn limit(text: &str) -> Result<u32, Problem> {
     let limit = text.parse().ok().filter(|limit| *limit > 0);
     limit.ok_or_else(|| Problem::bad_request(format!("`limit={}`: a number from 1 on", short(text))))
 }

@@ -34,7 +34,7 @@ fn named(name: &str) -> Result<Name, Problem> {
 }
 
 /// What of a client's text is told back to it.
-pub(super) fn short(text: &str) -> &str {
+pub(crate) fn short(text: &str) -> &str {
     &text[..text.floor_char_boundary(80)]
 }
 

@@ -108,6 +108,8 @@ fn content(body: Body) -> Value {
         Body::AnyJson => ("application/json", object),
         Body::MergePatch => ("application/merge-patch+json", object),
         Body::JsonLines => ("application/x-ndjson", text),
+        // Any bytes: there is nothing that a schema could say of them.
+        Body::Bytes(kind) => (kind, json!({})),
         Body::Events => ("text/event-stream", text),
         Body::Problem => (PROBLEM_JSON, reference("Problem")),
     };

@@ -125,6 +125,8 @@ pub enum Body {
     MergePatch,
     /// JSON, a value on each line.
     JsonLines,
+    /// Bytes of this media type.
+    Bytes(&'static str),
     /// Server-sent events.
     Events,
     /// Problem details, RFC 9457.

@@ -105,6 +105,38 @@ impl Client {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Result<Answer, Refused> {
+        self.send_bytes(method, path, headers, body.as_bytes())
+    }
+
+    /// The same with a body of any bytes.
+    pub(super) fn send_bytes(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, Refused> {
+        let mut answer = self.asked(method, path, headers, body)?;
+        let version = answer.headers().get("etag").and_then(|tag| tag.to_str().ok());
+        let version = version.map(|tag| tag.trim_matches('"').to_owned());
+        let text = answer.body_mut().with_config().limit(ANSWER_MAX).read_to_string();
+        Ok(Answer { version, text: text.map_err(|error| self.unreachable(&error))? })
+    }
+
+    /// Reads what is there, whatever bytes it is.
+    pub(super) fn download(&self, path: &str) -> Result<Vec<u8>, Refused> {
+        let mut answer = self.asked(Method::GET, path, &[], &[])?;
+        let bytes = answer.body_mut().with_config().limit(ANSWER_MAX).read_to_vec();
+        bytes.map_err(|error| self.unreachable(&error))
+    }
+
+    fn asked(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Response<Body>, Refused> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -114,15 +146,10 @@ impl Client {
         }
         // A body of no bytes is none: some methods may not have one.
         let sent = match body {
-            "" => request.body(()).map(|request| self.agent.run(request)),
+            [] => request.body(()).map(|request| self.agent.run(request)),
             body => request.body(body).map(|request| self.agent.run(request)),
         };
-        let sent = sent.map_err(|error| self.refused(error))?;
-        let mut answer = self.answered(sent)?;
-        let version = answer.headers().get("etag").and_then(|tag| tag.to_str().ok());
-        let version = version.map(|tag| tag.trim_matches('"').to_owned());
-        let text = answer.body_mut().with_config().limit(ANSWER_MAX).read_to_string();
-        Ok(Answer { version, text: text.map_err(|error| self.unreachable(&error))? })
+        self.answered(sent.map_err(|error| self.refused(error))?)
     }
 
     /// A request that cannot be made.

@@ -34,6 +34,8 @@ mod sse;
 #[cfg(feature = "real")]
 mod status;
 #[cfg(feature = "real")]
+mod task;
+#[cfg(feature = "real")]
 mod token;
 #[cfg(feature = "real")]
 mod up;
@@ -90,6 +92,8 @@ enum Command {
     #[cfg(feature = "real")]
     Docs(docs::Docs),
     #[cfg(feature = "real")]
+    Task(task::Tasks),
+    #[cfg(feature = "real")]
     Key(key::Key),
     #[cfg(feature = "real")]
     Token(token::Tokens),
@@ -144,6 +148,8 @@ impl Cli {
             Command::Ask(ask) => ask.execute(),
             #[cfg(feature = "real")]
             Command::Docs(docs) => docs.execute(),
+            #[cfg(feature = "real")]
+            Command::Task(task) => task.execute(),
             #[cfg(feature = "real")]
             Command::Key(key) => key.execute(),
             #[cfg(feature = "real")]

@@ -187,7 +187,7 @@ impl Docs {
 }
 
 /// A node that was asked well and did not do it is no wrong input.
-fn settle(done: Done) -> Done {
+pub(super) fn settle(done: Done) -> Done {
     let Err(error) = done else { return done };
     let is_input = |status: u16| matches!(status, 400 | 401 | 403 | 405 | 413 | 415 | 421 | 422);
     match error.downcast_ref::<Refused>().and_then(|refused| refused.status) {

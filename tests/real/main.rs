@@ -7,3 +7,4 @@ mod elections;
 mod join;
 mod keys;
 mod node;
+mod tasks;

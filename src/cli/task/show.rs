@@ -108,7 +108,8 @@ mod tests {
 
     #[test]
     fn tasks_and_workers_are_told_in_a_line() {
-        let failed = json!({ "task": 3, "stage": "failed", "name": "a\u{1b}", "reason": "no worker could take it" });
+        let failed =
+            json!({ "task": 3, "stage": "failed", "name": "a\u{1b}", "reason": "no worker could take it" });
         assert_eq!(line(&failed), "3 failed a\u{fffd}: no worker could take it\n");
         assert_eq!(line(&json!({ "task": 4, "stage": "queued", "name": "b" })), "4 queued b\n");
         let mut worker = json!({

@@ -148,7 +148,8 @@ impl Submit {
         };
         let client = self.door.client()?;
         let path = format!("/api/v1/tasks?user={}", self.user);
-        let answer = client.send(Method::POST, &path, &[("Content-Type", "application/json")], &body)?.json()?;
+        let answer =
+            client.send(Method::POST, &path, &[("Content-Type", "application/json")], &body)?.json()?;
         let (Some(first), Some(count)) = (answer["first"].as_u64(), answer["count"].as_u64()) else {
             anyhow::bail!("{} answers, but does not tell the numbers of the tasks", client.base());
         };

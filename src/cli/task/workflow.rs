@@ -59,9 +59,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_run_is_told() {
-        for (text, scale, told) in
-            [(TWO, 1.0, "a smaller --scale"), (TWO, 0.0, "above 0"), (TWO, f64::NAN, "above 0"), ("{", 1.0, "line 1")]
-        {
+        for (text, scale, told) in [
+            (TWO, 1.0, "a smaller --scale"),
+            (TWO, 0.0, "above 0"),
+            (TWO, f64::NAN, "above 0"),
+            ("{", 1.0, "line 1"),
+        ] {
             let error = format!("{:#}", tasks(text, scale).unwrap_err());
             assert!(error.contains(told), "{error}");
         }

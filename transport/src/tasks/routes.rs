@@ -22,9 +22,14 @@ const LATE: Answer = (504, "The node did not answer in time; what was asked may 
 const FULL: Answer = (507, "The disk of the hub is full.", Body::Problem);
 const NO_TASK: Answer = (404, "There is no such task, or it is forgotten.", Body::Problem);
 
-const ID: Parameter = Parameter { name: "task", place: Place::Path, about: "The task's number.", schema: natural };
-const USER: Parameter =
-    Parameter { name: "user", place: Place::Query, about: "On whose behalf: 0, if it is not said.", schema: natural };
+const ID: Parameter =
+    Parameter { name: "task", place: Place::Path, about: "The task's number.", schema: natural };
+const USER: Parameter = Parameter {
+    name: "user",
+    place: Place::Query,
+    about: "On whose behalf: 0, if it is not said.",
+    schema: natural,
+};
 const WAIT: Parameter = Parameter {
     name: "wait",
     place: Place::Query,
@@ -33,7 +38,12 @@ const WAIT: Parameter = Parameter {
 };
 
 const PAGE: &[Parameter] = &[
-    Parameter { name: "from", place: Place::Query, about: "From this task on: the `next` of the page before.", schema: natural },
+    Parameter {
+        name: "from",
+        place: Place::Query,
+        about: "From this task on: the `next` of the page before.",
+        schema: natural,
+    },
     Parameter {
         name: "limit",
         place: Place::Query,
@@ -61,8 +71,16 @@ pub(super) const ROUTES: &[Route<Desk<Cluster>>] = &[
             "Takes a task, or a list of tasks that may need each other: all of them, or none.",
             &[
                 (200, "With `wait=true`: they have ended.", Body::Json("Tasks")),
-                (201, "They are on the hub's disk. The others' numbers follow the first one.", Body::Json("Submitted")),
-                (202, "With `wait=true`: they are on the hub's disk, and have not all ended yet.", Body::Json("Tasks")),
+                (
+                    201,
+                    "They are on the hub's disk. The others' numbers follow the first one.",
+                    Body::Json("Submitted"),
+                ),
+                (
+                    202,
+                    "With `wait=true`: they are on the hub's disk, and have not all ended yet.",
+                    Body::Json("Tasks"),
+                ),
                 LATE,
                 FULL,
             ],
@@ -160,25 +178,40 @@ pub(super) fn schemas() -> Map<String, Value> {
     let list = |name: &str| json!({ "type": "array", "items": reference(name) });
     let object = |required: &[(&str, &Value)], more: &[(&str, &Value)]| {
         let names: Vec<_> = required.iter().map(|(name, _)| *name).collect();
-        let fields = required.iter().chain(more).map(|(name, schema)| ((*name).to_owned(), (*schema).clone()));
+        let fields =
+            required.iter().chain(more).map(|(name, schema)| ((*name).to_owned(), (*schema).clone()));
         let fields: Map<String, Value> = fields.collect();
         json!({ "type": "object", "required": names, "properties": fields, "additionalProperties": false })
     };
     let task = object(
         &[
-            ("task", &natural), ("name", &text), ("user", &natural), ("stage", &json!({ "enum": Stage::NAMES })),
-            ("attempts", &natural), ("submitted_ns", &natural),
+            ("task", &natural),
+            ("name", &text),
+            ("user", &natural),
+            ("stage", &json!({ "enum": Stage::NAMES })),
+            ("attempts", &natural),
+            ("submitted_ns", &natural),
         ],
         &[
-            ("answered_by", &natural), ("confidence", &number), ("reason", &text), ("answer", &text),
+            ("answered_by", &natural),
+            ("confidence", &number),
+            ("reason", &text),
+            ("answer", &text),
             ("answer_base64", &text),
         ],
     );
     let next = json!({ "type": ["integer", "null"] });
     let worker = object(
         &[
-            ("worker", &natural), ("is_there", &truth), ("copies", &natural), ("free_cores", &natural), ("trust", &number),
-            ("spot_checks_passed", &natural), ("valid", &natural), ("invalid", &natural), ("is_blacklisted", &truth),
+            ("worker", &natural),
+            ("is_there", &truth),
+            ("copies", &natural),
+            ("free_cores", &natural),
+            ("trust", &number),
+            ("spot_checks_passed", &natural),
+            ("valid", &natural),
+            ("invalid", &natural),
+            ("is_blacklisted", &truth),
         ],
         &[("cores", &natural), ("ram_bytes", &natural), ("tags", &texts), ("speed", &number)],
     );

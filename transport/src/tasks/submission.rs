@@ -12,8 +12,8 @@ use seedbed_core::scheduler::dag::Edge;
 use seedbed_core::scheduler::hub::{Needs, Spec};
 use seedbed_core::scheduler::trust::{Fixed, Validation};
 use seedbed_core::settings::{self, nearest};
-use serde::de::{self, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{self, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
 use crate::documents::target::short;
 use crate::door::Problem;
@@ -70,12 +70,34 @@ struct WantedLimits {
 
 /// The keys of a task and of its limits, for whoever misspells one.
 const KEYS: [&str; 22] = [
-    "name", "service", "argument", "argument_base64", "module", "limits", "cores", "ram", "tags", "work", "input",
-    "output", "trust", "validation", "overlap", "priority", "deadline", "retries", "after", "time", "memory", "fuel",
+    "name",
+    "service",
+    "argument",
+    "argument_base64",
+    "module",
+    "limits",
+    "cores",
+    "ram",
+    "tags",
+    "work",
+    "input",
+    "output",
+    "trust",
+    "validation",
+    "overlap",
+    "priority",
+    "deadline",
+    "retries",
+    "after",
+    "time",
+    "memory",
+    "fuel",
 ];
 
 /// A number with its unit, as scenarios have it: `10s`, `64MiB`.
-fn quantity<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(from: D) -> Result<Option<T>, D::Error> {
+fn quantity<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
     let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
     text.parse().map(Some).map_err(de::Error::custom)
 }
@@ -183,7 +205,11 @@ fn spec(at: usize, wanted: &Wanted) -> Result<Spec, String> {
         validation.map(|text| choice("validation", text, Validation::ALL, Validation::name)).transpose()?;
     Ok(Spec {
         name: wanted.name.clone().unwrap_or_else(|| at.to_string()),
-        needs: Needs { cores: wanted.cores.unwrap_or(1), ram: wanted.ram.unwrap_or(settings::Bytes(0)), tags },
+        needs: Needs {
+            cores: wanted.cores.unwrap_or(1),
+            ram: wanted.ram.unwrap_or(settings::Bytes(0)),
+            tags,
+        },
         call: Arc::new(call),
         work: wanted.work.unwrap_or(Duration::ZERO),
         input: wanted.input.unwrap_or(settings::Bytes(0)),
@@ -199,7 +225,9 @@ fn spec(at: usize, wanted: &Wanted) -> Result<Spec, String> {
 
 fn argument(wanted: &Wanted) -> Result<Vec<u8>, String> {
     match (&wanted.argument, &wanted.argument_base64) {
-        (Some(_), Some(_)) => Err("it has an `argument` and an `argument_base64`: expected one of them".into()),
+        (Some(_), Some(_)) => {
+            Err("it has an `argument` and an `argument_base64`: expected one of them".into())
+        }
         (Some(text), None) => Ok(text.clone().into_bytes()),
         (None, Some(text)) => BASE64
             .decode(text.as_bytes())
@@ -212,7 +240,10 @@ fn module(text: &str) -> Result<BlobId, String> {
     let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
     let bytes = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     bytes.map(BlobId).ok_or_else(|| {
-        format!("the module `{}`: expected the 64 hexadecimal digits that were told when it was stored", short(text))
+        format!(
+            "the module `{}`: expected the 64 hexadecimal digits that were told when it was stored",
+            short(text)
+        )
     })
 }
 
@@ -228,7 +259,8 @@ fn edges(wanted: &[Wanted], tasks: &[Spec]) -> Result<Vec<Edge>, Problem> {
         for name in &task.after {
             let Some(&from) = places.get(name.as_str()) else {
                 let meant = nearest(name, places.keys().copied());
-                let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{}`?", short(meant)));
+                let meant =
+                    meant.map_or_else(String::new, |meant| format!("; did you mean `{}`?", short(meant)));
                 let told = format!(
                     "task {to}: `after` names `{}`, and no task of this submission is called so{meant}",
                     short(name)
@@ -282,7 +314,8 @@ mod tests {
 
     #[test]
     fn tasks_that_need_each_other_hand_over_what_they_make() {
-        let text = r#"[{"name": "a", "output": "1KiB"}, {"after": ["a"]}, {"name": "c", "after": ["1", "a"]}]"#;
+        let text =
+            r#"[{"name": "a", "output": "1KiB"}, {"after": ["a"]}, {"name": "c", "after": ["1", "a"]}]"#;
         let (tasks, edges) = read(text.as_bytes()).unwrap();
         assert_eq!(tasks.iter().map(|task| &*task.name).collect::<Vec<_>>(), ["a", "1", "c"]);
         let edge = |from, to, data| Edge { from, to, data: settings::Bytes(data) };

@@ -112,6 +112,9 @@ mod tests {
         let bytes = task_with_answer(&status(Stage::Validated(accepted), Some(b"\xff\0")));
         assert_eq!((&bytes["answer"], &bytes["answer_base64"]), (&Value::Null, &"/wA=".into()));
         let failed = task_with_answer(&status(Stage::Failed(Failure::Unclaimed), None));
-        assert_eq!((&failed["stage"], &failed["reason"]), (&"failed".into(), &"no worker could take it".into()));
+        assert_eq!(
+            (&failed["stage"], &failed["reason"]),
+            (&"failed".into(), &"no worker could take it".into())
+        );
     }
 }

@@ -9,3 +9,4 @@ mod hosted;
 mod limits;
 mod resources;
 mod seat;
+mod tasks;

@@ -1,4 +1,4 @@
-//! A node of some protocol that is alone, behind a door with the protocol's own resources.
+//! Nodes of some protocol, behind doors with the protocol's own resources.
 
 use std::sync::Arc;
 
@@ -18,20 +18,32 @@ pub(crate) async fn alone<P: Subject>(
     resources: Resources<P>,
     change: impl FnOnce(&mut Settings),
 ) -> (Door, Handle<P>) {
+    let setup = Setup::new(NodeId(0), Arc::new(config));
+    among(&Net::default(), setup, &[], resources, change).await
+}
+
+/// One of several on a net.
+pub(crate) async fn among<P: Subject>(
+    net: &Net,
+    setup: Setup<P>,
+    peers: &[NodeId],
+    resources: Resources<P>,
+    change: impl FnOnce(&mut Settings),
+) -> (Door, Handle<P>) {
     let log = EventLog::new();
     let (observer, observed) = Observer::new(log.clone());
     let opened = Memory::new().open();
     let link = Config {
-        me: NodeId(0),
+        me: setup.me,
         life: opened.life,
-        cluster: "alone".into(),
+        cluster: "some".into(),
         protocol: "some".into(),
         version: 1,
         knobs: Knobs::default(),
         freight: None,
     };
-    let link = Net::default().join(link, [], Arc::new(Lanes::default()));
-    let handle = host::start(Setup::<P>::new(NodeId(0), Arc::new(config)), link, opened, observer);
+    let link = net.join(link, peers.iter().copied(), Arc::new(Lanes::default()));
+    let handle = host::start(setup, link, opened, observer);
     let hosted = Hosted {
         about: About::default(),
         handle: handle.clone(),

@@ -23,6 +23,8 @@ use crate::scheduler::trust::{Comparator, Identity};
 const FULL_PAUSE: Duration = Duration::from_secs(1);
 /// How many assignments one message holds at most.
 const ASSIGNMENTS_MAX: usize = 256;
+/// How many bytes of arguments, unless one argument alone has more: a frame between nodes has a bound.
+const ARGUMENTS_MAX: usize = 64 << 10;
 /// The most clients that wait for tasks to end.
 const WAITING_MAX: usize = 100_000;
 
@@ -79,6 +81,16 @@ struct Sent {
 /// The node behind a name.
 pub(super) const fn node(who: Identity) -> NodeId {
     NodeId(who.0 as u32)
+}
+
+/// How many of these go into one message.
+fn together(assignments: &[Assignment]) -> usize {
+    let mut bytes = 0;
+    let fits = |assignment: &&Assignment| {
+        bytes += assignment.call.argument.len();
+        bytes <= ARGUMENTS_MAX
+    };
+    assignments.iter().take(ASSIGNMENTS_MAX).take_while(fits).count().max(1)
 }
 
 impl Shell {
@@ -377,7 +389,7 @@ impl Shell {
         }
         for (to, mut assignments) in sent.assign {
             while !assignments.is_empty() {
-                let rest = assignments.split_off(assignments.len().min(ASSIGNMENTS_MAX));
+                let rest = assignments.split_off(together(&assignments));
                 self.say(to, Message::Assign { assignments }, cx);
                 assignments = rest;
             }
@@ -425,5 +437,23 @@ impl Shell {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scheduler::call::Call;
+
+    #[test]
+    fn what_goes_into_one_message_is_few_and_short() {
+        let of = |count: usize, length: usize| {
+            let (data, ram) = Default::default();
+            let call = Call::stand_in(vec![0; length]);
+            let one = Assignment { copy: CopyId(0), call, work: Duration::ZERO, data, cores: 1, ram };
+            together(&vec![one; count])
+        };
+        assert_eq!([of(3, 10), of(1_000, 10)], [3, ASSIGNMENTS_MAX]);
+        assert_eq!([of(5, 30_000), of(5, ARGUMENTS_MAX), of(5, ARGUMENTS_MAX + 1)], [2, 1, 1]);
     }
 }

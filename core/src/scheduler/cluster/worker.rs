@@ -20,6 +20,8 @@ const COPIES_MAX: usize = 65_536;
 const DONE_MAX: usize = 4_096;
 /// How many results one message holds at most.
 const RESULTS_MAX: usize = 256;
+/// How many bytes of answers, unless one answer alone has more: a frame between nodes has a bound.
+const ANSWERS_MAX: usize = 64 << 10;
 
 /// A worker.
 #[derive(Clone, Debug, Serialize)]
@@ -177,9 +179,7 @@ impl Worker {
         running.sort_unstable();
         cx.send_now(HUB, Message::Heartbeat { worker: self.me, running });
         let results: Vec<_> = self.results.iter().map(|(copy, outcome)| (*copy, outcome.clone())).collect();
-        for some in results.chunks(RESULTS_MAX) {
-            cx.send_now(HUB, Message::Results { worker: self.me, results: some.to_vec() });
-        }
+        self.tell(results, cx);
         for module in self.modules.keys() {
             cx.send_now(HUB, Message::Want { module: *module });
         }
@@ -311,7 +311,7 @@ impl Worker {
 
     fn tell(&self, mut results: Vec<(CopyId, Outcome)>, cx: &mut Cx<'_>) {
         while !results.is_empty() {
-            let rest = results.split_off(results.len().min(RESULTS_MAX));
+            let rest = results.split_off(together(&results));
             cx.send_now(HUB, Message::Results { worker: self.me, results });
             results = rest;
         }
@@ -357,6 +357,20 @@ impl Worker {
         self.tell(results, cx);
         self.begin_next(cx);
     }
+}
+
+/// How many of these go into one message.
+fn together(results: &[(CopyId, Outcome)]) -> usize {
+    let mut bytes = 0;
+    let fits = |(_, outcome): &&(CopyId, Outcome)| {
+        bytes += match outcome {
+            Outcome::Answered(answer) => answer.len(),
+            Outcome::Failed(reason) => reason.len(),
+            Outcome::Stopped => 0,
+        };
+        bytes <= ANSWERS_MAX
+    };
+    results.iter().take(RESULTS_MAX).take_while(fits).count().max(1)
 }
 
 /// What a worker has in this life.

@@ -16,6 +16,9 @@ nodes = 5
 [params]
 heartbeat = "100ms"
 silence = "1s"
+patience = "500ms"
+backoff = "200ms"
+backoff_max = "1s"
 validation = "m-first"
 matches = 2
 worker = [{ cores = 2, ram = "1GiB" }]
@@ -62,8 +65,8 @@ fn notices<'e>(events: &'e [Value], kind: &'e str) -> impl Iterator<Item = (u64,
 fn every_task_is_validated_once_whoever_is_killed() {
     let mut bed = Bed::up_with("tasks", "compute", COMPUTE, &[]);
     let task = |n: usize| match n % 2 {
-        0 => json!({ "service": "primes", "argument": n.to_string(), "retries": 10 }),
-        _ => json!({ "service": "stand-in", "argument": n.to_string(), "work": "5ms", "retries": 10 }),
+        0 => json!({ "service": "primes", "argument": n.to_string(), "retries": 100 }),
+        _ => json!({ "service": "stand-in", "argument": n.to_string(), "work": "5ms", "retries": 100 }),
     };
     let tasks: Vec<Value> = (0..TASKS).map(task).collect();
     let taken = post(&bed, &tasks.into());
@@ -119,7 +122,7 @@ fn a_saboteur_is_found_out_and_a_killed_workers_tasks_go_to_others() {
         + "spot_checks = 0.3\nsaboteur = [{ kind = \"independent\", rate = 1.0, nodes = [4] }]\n";
     let mut bed = Bed::up_with("saboteur", "compute", &file, &[]);
     let tasks: Vec<Value> =
-        (0..300).map(|n| json!({ "argument": n.to_string(), "work": "2ms", "retries": 10 })).collect();
+        (0..300).map(|n| json!({ "argument": n.to_string(), "work": "2ms", "retries": 100 })).collect();
     post(&bed, &tasks.into());
     bed.kill(3);
     within("the saboteur to be found out", || {
@@ -167,8 +170,8 @@ fn the_command_gives_tasks_and_reads_what_came_of_them() {
     let json: Value =
         serde_json::from_str(&done(tasks(&bed, HUB, &["list", "--limit", "1", "--json"]))).expect("JSON");
     assert_eq!(json["task"], 0);
-    let never = done(tasks(&bed, HUB, &["submit", "--service", "stand-in", "--cores", "99"]));
-    done(tasks(&bed, HUB, &["cancel", never.trim()]));
+    let long = done(tasks(&bed, HUB, &["submit", "--service", "stand-in", "--work", "20s"]));
+    done(tasks(&bed, HUB, &["cancel", long.trim()]));
     let workers = done(tasks(&bed, HUB, &["workers"]));
     assert!(workers.lines().count() == 4 && workers.contains("cores free"), "{workers}");
     bed.write(
@@ -187,7 +190,7 @@ fn the_command_gives_tasks_and_reads_what_came_of_them() {
     assert!(broken.code == Some(1) && broken.out.contains("failed"), "{broken:?}");
     for (node, arguments, code, told) in [
         (HUB, &["status", "77"][..], 1, "there is no task 77"),
-        (HUB, &["result", never.trim()], 1, "is cancelled"),
+        (HUB, &["result", long.trim()], 1, "is cancelled"),
         (HUB, &["submit"], 2, "--service"),
         (HUB, &["submit", "--service", "prime"], 2, "primes"),
         (HUB, &["submit", "--service", "wasm"], 2, "needs a module"),

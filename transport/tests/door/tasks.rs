@@ -34,7 +34,8 @@ struct Two {
 
 async fn two() -> Two {
     let hub = hub::Parameters { silence: Duration::from_secs(60), ..hub::Parameters::default() };
-    let trust = trust::Parameters { validation: trust::Validation::None, ..trust::Parameters::default() };
+    let trust =
+        trust::Parameters { validation: trust::Validation::None, copies: 1, ..trust::Parameters::default() };
     let heartbeat = Duration::from_millis(100);
     let config = Cluster::config(&Parameters { hub, trust, heartbeat, ..Parameters::default() }, 2).unwrap();
     let (net, config) = (Net::default(), Arc::new(config));

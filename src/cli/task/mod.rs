@@ -57,7 +57,7 @@ impl Door {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Give tasks to the hub, and print their numbers, or, with --wait, what came of them.
-    Submit(submit::Submit),
+    Submit(Box<submit::Submit>),
     /// Print how a task is.
     Status(OfTask),
     /// Print tasks, one on each line.

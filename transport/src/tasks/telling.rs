@@ -14,7 +14,7 @@ pub(super) fn task(status: &TaskStatus) -> Value {
         "user": status.user.0,
         "stage": status.stage.name(),
         "attempts": status.attempts,
-        "submitted_ns": status.submitted.as_nanos(),
+        "submitted_ns": status.submitted.0,
     });
     match status.stage {
         Stage::Validated(accepted) => {

@@ -171,7 +171,8 @@ mod tests {
     fn the_clusters_that_come_with_the_project_are_right() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("clusters");
         let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        let clusters: Vec<_> = files.filter(|file| file.extension().is_some_and(|end| end == "toml")).collect();
+        let clusters: Vec<_> =
+            files.filter(|file| file.extension().is_some_and(|end| end == "toml")).collect();
         for file in &clusters {
             let plan = ClusterPlan::load(file, &[], &Registry::ours());
             assert!(plan.is_ok(), "{}: {}", file.display(), plan.unwrap_err());

@@ -21,5 +21,6 @@ const fn status(refusal: &Refusal) -> StatusCode {
         Refusal::NotTheHub => StatusCode::MISDIRECTED_REQUEST,
         Refusal::Crowded => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Full => StatusCode::INSUFFICIENT_STORAGE,
+        Refusal::Unreadable => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -4,6 +4,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use seedbed_core::contract::BlobId;
 use seedbed_core::scheduler::cluster::{Summary, TaskStatus, WorkerStatus};
 use seedbed_core::scheduler::hub::Stage;
+use seedbed_core::scheduler::trust::Identity;
 use serde_json::{Value, json};
 
 /// A task without its answer, as lists have it.
@@ -18,7 +19,10 @@ pub(super) fn task(status: &TaskStatus) -> Value {
     });
     match status.stage {
         Stage::Validated(accepted) => {
-            told["answered_by"] = accepted.answer.0.into();
+            // Nobody, if the hub computed it itself.
+            if accepted.answer != Identity::HUB {
+                told["answered_by"] = accepted.answer.0.into();
+            }
             told["confidence"] = accepted.confidence.value().into();
         }
         Stage::Failed(failure) => told["reason"] = failure.to_string().into(),
@@ -82,7 +86,7 @@ pub(super) fn module(id: BlobId) -> String {
 mod tests {
     use seedbed_core::contract::Time;
     use seedbed_core::scheduler::hub::{Failure, TaskId, UserId};
-    use seedbed_core::scheduler::trust::{Accepted, Fixed, Identity};
+    use seedbed_core::scheduler::trust::{Accepted, Fixed};
 
     use super::*;
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::messages::{Assignment, Message, Notice, Outcome, Record, Refusal, Reply, Timer};
+use super::messages::{Assignment, Job, Message, Notice, Outcome, Record, Refusal, Reply, Timer};
 use super::parameters::{Config, Flaw};
 use super::{Cluster, Cx, store};
 use crate::contract::{Blob, BlobId, BlobInput, CommandId, Duration, Input, InputOf, Machine, NodeId, Time};
@@ -128,7 +128,10 @@ impl Shell {
                 self.deaf = Some(Refusal::Full);
                 cx.set(Timer::Write, FULL_PAUSE);
             }
-            (Input::Timer { timer: Timer::Write }, Some(Refusal::Full)) => self.write_anew(cx),
+            (Input::Timer { timer: Timer::Write }, Some(Refusal::Full)) => {
+                self.write_anew(cx);
+                self.compute(cx);
+            }
             (Input::Command { id, .. }, Some(refusal)) => cx.reply_now(id, Reply::Refused(refusal.clone())),
             // Nothing that is not on disk may be seen, so nothing that is said to a hub counts while it cannot write.
             (Input::Message { .. }, Some(_)) => {}
@@ -138,6 +141,10 @@ impl Shell {
             (Input::Timer { timer: Timer::Tick }, None) => {
                 self.tick = None;
                 self.apply(vec![Event::Tick], cx);
+            }
+            (Input::Ran { job, outcome }, None) => {
+                let outcome = self.read(outcome);
+                self.apply(vec![Event::Learned { copy: job.copy, outcome }], cx);
             }
             (Input::Blob(news), _) => self.module(news, cx),
             _ => {}
@@ -155,6 +162,7 @@ impl Shell {
         }
         self.base = self.hub.now();
         self.since = cx.now;
+        self.compute(cx);
         cx.notify(Notice::Resumed { tasks: self.hub.submitted() });
     }
 
@@ -214,21 +222,33 @@ impl Shell {
     }
 
     fn results(&mut self, worker: Identity, results: Vec<(CopyId, Outcome)>, cx: &mut Cx<'_>) {
-        let comparator = Comparator::of(&self.config.parameters.trust);
         let copies: Vec<CopyId> = results.iter().map(|(copy, _)| *copy).collect();
         let events = results.into_iter().map(|(copy, outcome)| {
             let is_answer = matches!(outcome, Outcome::Answered(_));
             cx.notify(Notice::Returned { copy, worker, is_answer });
-            let outcome = match outcome {
-                Outcome::Answered(bytes) => hub::Outcome::Answered(comparator.read(&bytes)),
-                Outcome::Failed(_) => hub::Outcome::Failed,
-                Outcome::Stopped => hub::Outcome::Stopped,
-            };
-            Event::Result { worker, copy, outcome }
+            Event::Result { worker, copy, outcome: self.read(outcome) }
         });
         let events = events.collect();
         self.apply(events, cx);
         self.say(node(worker), Message::Taken { copies }, cx);
+    }
+
+    /// What came of a computation, as the hub takes it.
+    fn read(&self, outcome: Outcome) -> hub::Outcome {
+        match outcome {
+            Outcome::Answered(bytes) => {
+                hub::Outcome::Answered(Comparator::of(&self.config.parameters.trust).read(&bytes))
+            }
+            Outcome::Failed(_) => hub::Outcome::Failed,
+            Outcome::Stopped => hub::Outcome::Stopped,
+        }
+    }
+
+    /// Computes, from the beginning, what the hub wants to know.
+    fn compute(&self, cx: &mut Cx<'_>) {
+        if let Some((copy, call, work)) = self.hub.lesson() {
+            cx.run(Job { copy, call: Arc::clone(call), work });
+        }
     }
 
     /// Writes down what happened, lets the hub decide, and does what it wants.
@@ -269,6 +289,7 @@ impl Shell {
                 cx.notify(Notice::Assigned { task, copy, worker });
                 sent.assign.entry(node(worker)).or_default().extend(self.assignment(copy));
             }
+            Output::Compute { copy, call, work } => cx.run(Job { copy, call, work }),
             Output::Revoke { worker, copy } => sent.revoke.entry(node(worker)).or_default().push(copy),
             Output::Notice { task, stage } => {
                 cx.notify(Notice::Task { task, stage });

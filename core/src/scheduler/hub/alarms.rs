@@ -3,16 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Step;
-use super::entry::{CORES_MAX, Capacity, CopyId, Output, TaskId, are_tags};
+use super::entry::{CORES_MAX, Capacity, CopyId, Outcome, Output, TaskId, are_tags};
 use super::queue::{LaneId, QueuePolicy};
 use super::stage::{Failure, Stage};
 use super::state::{Alarm, Hold};
 use super::window::STALE_MAX;
 use super::workers::Worker;
 use crate::scheduler::trust::Identity;
-
-/// How many spot-checks those who voted on a task may get because nobody is left to ask.
-const CHECKS_MAX: u32 = 256;
 
 impl Step<'_> {
     /// A worker begins anew.
@@ -84,6 +81,7 @@ impl Step<'_> {
                         self.queue(id);
                     }
                 }
+                Alarm::Lesson(copy) => self.learned(copy, &Outcome::Failed),
                 Alarm::Patience(id, attempt) => self.lose_patience(id, attempt, &mut claims),
             }
         }
@@ -147,27 +145,6 @@ impl Step<'_> {
         } else {
             self.fail_attempt(id, Failure::Unclaimed);
         }
-    }
-
-    /// Gives those who voted on a task spot-checks, if that may decide it. False if nobody got one.
-    fn check_voters(&mut self, id: TaskId) -> bool {
-        let Some(task) = self.state.tasks.get(&id) else { return false };
-        if !self.rules.policy(task.spec.validation).learns_from_checks() {
-            return false;
-        }
-        let voters: Vec<Identity> = task.votes.seats().map(|(who, _)| who).collect();
-        let checked: Vec<bool> = voters.into_iter().map(|who| self.check_voter(id, who)).collect();
-        checked.contains(&true)
-    }
-
-    /// Gives one of those who voted on a task a spot-check, within bounds.
-    pub(super) fn check_voter(&mut self, id: TaskId, who: Identity) -> bool {
-        let may = self.state.tasks.get(&id).is_some_and(|task| task.checks < CHECKS_MAX);
-        let given = may && self.spot_check(who);
-        if let Some(task) = self.state.tasks.get_mut(&id) {
-            task.checks += u32::from(given);
-        }
-        given
     }
 
     /// DistriCloud's second step: what nobody could take for too many passes has failed.

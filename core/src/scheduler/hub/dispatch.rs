@@ -249,8 +249,12 @@ impl Step<'_> {
             let day = state.now.0 / DAY;
             match policy.draw(&mut state.book, &mut task.votes, who, day, &mut self.dice) {
                 Draw::Refused(_) => return false,
-                Draw::SpotCheck if self.spot_check(who) => return true,
-                Draw::SpotCheck => {}
+                Draw::SpotCheck => {
+                    self.learn(id);
+                    if self.spot_check(who) {
+                        return true;
+                    }
+                }
                 Draw::Work => {
                     self.hand_out(id, who);
                     return true;
@@ -288,30 +292,8 @@ impl Step<'_> {
         }
     }
 
-    /// Gives a worker a task whose answer is known; false if there is none for which it has room.
-    pub(super) fn spot_check(&mut self, who: Identity) -> bool {
-        let state = &*self.state;
-        let Some(worker) = state.workers.worker(who) else { return false };
-        let first = self.dice.below(state.bank.len() as u64) as usize;
-        let mut known = state.bank.iter().skip(first).chain(state.bank.iter().take(first));
-        let Some(known) = known.find(|known| worker.has_room(&known.needs)) else { return false };
-        let turn = Turn {
-            task: known.task,
-            attempt: 0,
-            worker: who,
-            needs: known.needs.clone(),
-            work: known.work,
-            call: Arc::clone(&known.call),
-            data: known.data,
-            hold: Hold::Live,
-            right: Some(known.answer.clone()),
-        };
-        self.start(turn, known.data.0);
-        true
-    }
-
     /// A turn begins; its worker has room for it.
-    fn start(&mut self, turn: Turn, bytes: u64) -> CopyId {
+    pub(super) fn start(&mut self, turn: Turn, bytes: u64) -> CopyId {
         let (hub, state) = (&self.rules.hub, &mut *self.state);
         let copy = CopyId(state.next_copy);
         state.next_copy += 1;

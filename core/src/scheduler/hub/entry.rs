@@ -156,6 +156,13 @@ pub enum Event {
     /// Time has passed: see [`Hub::wake_at`](super::Hub::wake_at). Leases and silences end by this alone, so an answer that
     /// was written down before is in time.
     Tick,
+    /// The hub's own node is through with what it was to [`Compute`](Output::Compute).
+    Learned {
+        /// With what.
+        copy: CopyId,
+        /// What came of it.
+        outcome: Outcome,
+    },
 }
 
 /// What came of a copy.
@@ -188,6 +195,15 @@ pub enum Output {
         data: Bytes,
         /// When the hub will ask others.
         lease: Time,
+    },
+    /// Compute a task on the hub's own node: its answer is needed for spot-checks.
+    Compute {
+        /// To be named when it is [`Learned`](Event::Learned).
+        copy: CopyId,
+        /// What to compute.
+        call: Arc<Call>,
+        /// The CPU time that it takes on one core of speed one.
+        work: Duration,
     },
     /// Tell a worker to stop.
     Revoke {

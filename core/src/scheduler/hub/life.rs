@@ -1,16 +1,11 @@
 //! What becomes of a task: from ready to its end.
 
-use std::sync::Arc;
-
 use super::Step;
 use super::entry::{CopyId, Outcome, Output, TaskId};
 use super::queue::QueuePolicy;
 use super::stage::{Failure, Stage};
-use super::state::{Alarm, Hold, Known, Turn};
-use crate::scheduler::trust::{Accepted, Answer, Identity, Seat, Verdict, Votes};
-
-/// How many answers are kept for spot-checks: the latest.
-const BANK_MAX: usize = 64;
+use super::state::{Alarm, Hold, Turn};
+use crate::scheduler::trust::{Accepted, Identity, Seat, Verdict, Votes};
 
 impl Step<'_> {
     /// A task has all that it needs for the first time.
@@ -91,24 +86,11 @@ impl Step<'_> {
         }
     }
 
-    fn accept(&mut self, id: TaskId, accepted: Accepted) {
+    pub(super) fn accept(&mut self, id: TaskId, accepted: Accepted) {
         self.judge(id, accepted);
         self.finish(id, Stage::Validated(accepted));
         let state = &mut *self.state;
         let Some(task) = state.tasks.get(&id) else { return };
-        if let Some(answer) = task.votes.answer(accepted.answer) {
-            state.bank.push_back(Known {
-                task: id,
-                needs: task.spec.needs.clone(),
-                work: task.spec.work,
-                call: Arc::clone(&task.spec.call),
-                data: task.spec.input,
-                answer: answer.clone(),
-            });
-            if state.bank.len() > BANK_MAX {
-                state.bank.pop_front();
-            }
-        }
         for taker in task.takers.clone() {
             let Some(task) = self.state.tasks.get_mut(&taker) else { continue };
             task.missing = task.missing.saturating_sub(1);
@@ -243,28 +225,6 @@ impl Step<'_> {
         match task.votes.accepted() {
             Some(accepted) => self.judge(turn.task, accepted),
             None => self.weigh(turn.task),
-        }
-    }
-
-    /// A worker is through with a spot-check.
-    fn checked(&mut self, worker: Identity, right: &Answer, outcome: &Outcome) {
-        let Outcome::Answered(answer) = outcome else { return };
-        let is_right = self.rules.comparator.agree(right, answer);
-        self.rules.policy(None).check(&mut self.state.book, worker, is_right);
-        if !is_right && self.state.book.standing(worker).blacklisted {
-            self.state.workers.bar(worker);
-            self.outputs.push(Output::Blacklisted { worker });
-            let line = self.state.workers.worker(worker).map(|worker| worker.line.clone());
-            self.clear_line(worker, &line.unwrap_or_default());
-        }
-        // What it said is worth more now, or nothing.
-        let tasks = self.state.seats.get(&worker).cloned().unwrap_or_default();
-        for id in &tasks {
-            self.weigh(*id);
-        }
-        let starves = |id: &&TaskId| self.state.tasks.get(id).is_some_and(|task| task.checks > 0);
-        if let Some(id) = tasks.iter().find(starves) {
-            self.check_voter(*id, worker);
         }
     }
 

@@ -21,11 +21,12 @@
 //!
 //! ```text
 //! entry --> life (submit, cancel, answers, attempts) --> dispatch (rooms and tasks) --> outputs
-//!           alarms (leases, silence, rest, patience)
+//!           alarms (leases, silence, rest, patience)         checks (answers that the hub knows)
 //! ```
 
 mod alarms;
 mod audit;
+mod checks;
 mod dispatch;
 mod entry;
 mod life;
@@ -167,6 +168,7 @@ impl Step<'_> {
             Event::Heartbeat { worker, running } => self.hear(*worker, running),
             Event::Result { worker, copy, outcome } => self.result(*worker, *copy, outcome),
             Event::Tick => self.tick(),
+            Event::Learned { copy, outcome } => self.learned(*copy, outcome),
         }
     }
 }

@@ -32,6 +32,10 @@ pub struct State {
     pub(super) planned: BTreeMap<Identity, BTreeSet<TaskId>>,
     /// Tasks whose answers are known, for spot-checks.
     pub(super) bank: VecDeque<Known>,
+    /// What the hub is computing itself.
+    pub(super) lesson: Option<Lesson>,
+    /// How many spot-checks were given since it last knew a new answer.
+    pub(super) checks_since: u32,
     /// Tasks that are done, in the order in which they were.
     pub(super) done: VecDeque<TaskId>,
     /// How many are not.
@@ -124,6 +128,17 @@ pub(super) struct Known {
     pub(super) answer: Answer,
 }
 
+/// A task that the hub computes itself.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Lesson {
+    pub(super) copy: CopyId,
+    pub(super) task: TaskId,
+    pub(super) needs: Needs,
+    pub(super) work: Duration,
+    pub(super) call: Arc<Call>,
+    pub(super) data: Bytes,
+}
+
 /// What is to happen when time has passed.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub(super) enum Alarm {
@@ -139,6 +154,8 @@ pub(super) enum Alarm {
     Plan(TaskId),
     /// A task may have nobody who could take it, if it is still in this attempt.
     Patience(TaskId, u32),
+    /// The hub's own computing takes too long.
+    Lesson(CopyId),
 }
 
 impl State {
@@ -154,6 +171,8 @@ impl State {
             seats: BTreeMap::new(),
             planned: BTreeMap::new(),
             bank: VecDeque::new(),
+            lesson: None,
+            checks_since: 0,
             done: VecDeque::new(),
             open: 0,
             ended: [0; 3],

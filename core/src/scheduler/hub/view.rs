@@ -151,6 +151,12 @@ impl Hub {
         Some(WorkView { call: &turn.call, time: turn.work, data: turn.data, needs: &turn.needs })
     }
 
+    /// What the hub's own node is to compute, if something is: after a restart, again.
+    #[must_use]
+    pub fn lesson(&self) -> Option<(CopyId, &Arc<Call>, Duration)> {
+        self.state.lesson.as_ref().map(|lesson| (lesson.copy, &lesson.call, lesson.work))
+    }
+
     /// How many tasks are remembered.
     #[must_use]
     pub fn remembered(&self) -> u64 {

@@ -12,6 +12,11 @@ use crate::contract::NodeId;
 #[serde(transparent)]
 pub struct Identity(pub u64);
 
+impl Identity {
+    /// No worker: the hub itself, where it has computed an answer.
+    pub const HUB: Self = Self(u64::MAX);
+}
+
 impl From<NodeId> for Identity {
     fn from(node: NodeId) -> Self {
         Self(u64::from(node.0))

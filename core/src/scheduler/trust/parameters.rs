@@ -53,7 +53,7 @@ settings! {
         pub confidence: Probability = Probability::of(0.99), in 0.5..=0.999_999;
         /// How large a part of the workers is taken for saboteurs (`credibility`).
         pub prior: Probability = Probability::of(0.2), in 0.0..=0.9;
-        /// How often a worker gets a spot-check in place of work (`credibility`).
+        /// How often a worker gets a spot-check in place of work: a task that the hub has computed itself (`credibility`).
         pub spot_checks: Probability = Probability::of(0.1), in 0.0..=0.9;
         /// Whether who fails a spot-check gets no work any more; else it begins anew (`credibility`).
         pub blacklist: bool = true;

@@ -279,10 +279,11 @@ fn who_fails_a_spot_check_is_out_and_its_votes_with_it() {
     let mut shell = Shell::new(&Parameters::default(), Validation::Credibility);
     (1..=6).for_each(|worker| drop(shell.join(worker, 1)));
     let mut blacklisted = false;
-    for _ in 0..60 {
-        shell.submit(vec![spec(0)], vec![]);
+    for _ in 0..40 {
+        shell.submit((0..6).map(spec).collect(), vec![]);
         while let Some((copy, job)) = shell.jobs.first_key_value().map(|(copy, job)| (*copy, job.clone())) {
             let text = if job.worker == Identity(3) { "lie".to_owned() } else { job.task.0.to_string() };
+            shell.learn(|task| task.0.to_string());
             let outputs = shell.outcome(copy, answered(&text));
             assert!(!(blacklisted && job.worker == Identity(3) && !outputs.is_empty()));
             blacklisted |= outputs.contains(&Output::Blacklisted { worker: Identity(3) });
@@ -294,6 +295,59 @@ fn who_fails_a_spot_check_is_out_and_its_votes_with_it() {
     assert!(shell.stages.values().all(|stage| matches!(stage, Stage::Validated(_))));
     let right = |task: &TaskId| Comparator::Exact.read(task.0.to_string().as_bytes());
     assert!(shell.stages.keys().all(|task| shell.hub.answer(*task) == Some(&right(task))));
+}
+
+/// Of three workers that nobody knows, one lies: no vote of theirs is worth enough, but the hub finds the answer out.
+#[test]
+fn what_nobody_is_credible_enough_to_say_the_hub_computes_itself() {
+    let mut shell = Shell::new(&Parameters::default(), Validation::Credibility);
+    (1..=3).for_each(|worker| drop(shell.join(worker, 1)));
+    shell.submit((0..40).map(spec).collect(), vec![]);
+    for _ in 0..10_000 {
+        if let Some((copy, job)) = shell.jobs.first_key_value().map(|(copy, job)| (*copy, job.clone())) {
+            shell.outcome(copy, answered(if job.worker == Identity(3) { "lie" } else { "right" }));
+        } else if shell.hub.open() > 0 {
+            shell.learn(|_| "right".into());
+            shell.pass(SECOND);
+            (1..=3).for_each(|worker| {
+                shell.apply(Event::Heartbeat { worker: Identity(worker), running: Vec::new() });
+            });
+        }
+    }
+    let right = Comparator::Exact.read(b"right");
+    assert!((0..40).all(|task| shell.is_valid(task) && shell.hub.answer(TaskId(task)) == Some(&right)));
+    assert!(shell.outputs.contains(&Output::Blacklisted { worker: Identity(3) }));
+    assert!([1, 2].iter().all(|worker| !shell.hub.book().standing(Identity(*worker)).blacklisted));
+}
+
+/// What the hub cannot compute, or not in time, leaves the decision to the workers.
+#[test]
+fn a_lesson_that_comes_to_nothing_is_given_up() {
+    let mut shell = Shell::new(&Parameters::default(), Validation::Credibility);
+    (1..=3).for_each(|worker| drop(shell.join(worker, 1)));
+    shell.submit((0..40).map(spec).collect(), vec![]);
+    while shell.lesson.is_none() {
+        let copy = *shell.jobs.keys().next().expect("somebody works");
+        shell.outcome(copy, answered("right"));
+    }
+    let (copy, task) = shell.lesson.take().expect("there is one");
+    shell.apply(Event::Learned { copy, outcome: Outcome::Failed });
+    assert_eq!(shell.hub.lesson(), None);
+    assert!(!shell.hub.stage(task).expect("it is remembered").is_final());
+    while shell.lesson.is_none() {
+        let copy = *shell.jobs.keys().next().expect("somebody works");
+        shell.outcome(copy, answered("right"));
+    }
+    let (copy, _) = shell.lesson.take().expect("there is one");
+    (0..100).for_each(|_| {
+        shell.pass(SECOND);
+        (1..=3).for_each(|worker| {
+            let running = shell.jobs.iter().filter(|(_, job)| job.worker == Identity(worker));
+            let running = running.map(|(copy, _)| *copy).collect();
+            drop(shell.apply(Event::Heartbeat { worker: Identity(worker), running }));
+        });
+    });
+    assert_ne!(shell.hub.lesson().map(|(lesson, ..)| lesson), Some(copy));
 }
 
 #[test]

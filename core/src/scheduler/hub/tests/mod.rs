@@ -63,6 +63,8 @@ struct Shell {
     outputs: Vec<Output>,
     jobs: BTreeMap<CopyId, Job>,
     stages: BTreeMap<TaskId, Stage>,
+    /// What the hub wants to have computed, of which task.
+    lesson: Option<(CopyId, TaskId)>,
 }
 
 impl Shell {
@@ -78,6 +80,7 @@ impl Shell {
             outputs: Vec::new(),
             jobs: BTreeMap::new(),
             stages: BTreeMap::new(),
+            lesson: None,
         }
     }
 
@@ -125,6 +128,9 @@ impl Shell {
                     let before = self.stages.insert(*task, *stage).unwrap_or(Stage::Waiting);
                     assert!(before.may_become(*stage), "{task:?} went from {before:?} to {stage:?}");
                 }
+                Output::Compute { copy, .. } => {
+                    self.lesson = self.hub.state().lesson.as_ref().map(|lesson| (*copy, lesson.task));
+                }
                 _ => {}
             }
         }
@@ -162,6 +168,13 @@ impl Shell {
     fn outcome(&mut self, copy: CopyId, outcome: Outcome) -> Vec<Output> {
         let worker = self.jobs.remove(&copy).expect("somebody has it").worker;
         self.apply(Event::Result { worker, copy, outcome })
+    }
+
+    /// Computes what the hub wants to know, if it does.
+    fn learn(&mut self, text: impl Fn(TaskId) -> String) {
+        if let Some((copy, task)) = self.lesson.take() {
+            self.apply(Event::Learned { copy, outcome: answered(&text(task)) });
+        }
     }
 
     /// The copy of a task that a worker has.

@@ -23,7 +23,7 @@ impl Step<'_> {
         }
         let is_barred = state.book.standing(who).blacklisted;
         state.workers.insert(who, Worker::new(capacity.clone(), state.now, is_barred));
-        state.alarms.insert((state.now + self.rules.hub.silence, Alarm::Silence(who)));
+        self.listen_for(who);
         self.roomy.insert(who);
         self.outputs.push(Output::Joined { worker: who });
     }
@@ -48,6 +48,7 @@ impl Step<'_> {
         if !self.state.workers.hear(who, self.state.now) {
             return self.outputs.push(Output::Unknown { worker: who });
         }
+        self.beat(who);
         let Some(worker) = self.state.workers.worker(who) else { return };
         let running: BTreeSet<&CopyId> = running.iter().collect();
         let given_up = |copy: &&CopyId| {
@@ -74,7 +75,7 @@ impl Step<'_> {
                     }
                 }
                 Alarm::Straggler(copy) => self.double(copy),
-                Alarm::Silence(who) => self.listen(who),
+                Alarm::Silence(who) => self.listen(who, at),
                 Alarm::Plan(id) => self.unplan(id),
                 Alarm::Rest(id) => {
                     if self.state.tasks.get(&id).is_some_and(|task| task.stage == Stage::Resting) {
@@ -97,16 +98,6 @@ impl Step<'_> {
         if let Some(task) = self.state.tasks.get_mut(&id) {
             task.extra = task.extra.saturating_add(1);
             self.weigh(id);
-        }
-    }
-
-    fn listen(&mut self, who: Identity) {
-        let Some(worker) = self.state.workers.worker(who) else { return };
-        let until = worker.heard + self.rules.hub.silence;
-        if until > self.state.now {
-            self.state.alarms.insert((until, Alarm::Silence(who)));
-        } else {
-            self.lose(who);
         }
     }
 

@@ -5,7 +5,8 @@ use std::mem;
 use std::sync::Arc;
 
 use super::Step;
-use super::entry::{CopyId, Output, TaskId};
+use super::entry::{CopyId, Needs, Output, TaskId};
+use super::line::Binding;
 use super::node::{Candidate, NodePolicy};
 use super::plan::DagPolicy;
 use super::queue::{Key, LaneId, QueuePolicy};
@@ -38,17 +39,21 @@ impl Step<'_> {
         if self.rules.hub.queue == QueuePolicy::Districloud {
             self.turn_window();
         }
+        // Where tasks are bound at once, a worker that has room would take them all if it were asked first.
+        let is_push = self.rules.hub.binding == Binding::Push;
         loop {
-            let roomy = mem::take(&mut self.roomy);
-            if !roomy.is_empty() {
-                self.fill(&roomy);
-            } else if let Some((_, id)) = self.wanting.pop_first() {
-                let lane = self.state.tasks.get(&id).map(|task| task.lane);
-                if lane.and_then(|lane| self.state.queue.lane(lane)).is_some_and(|lane| !lane.is_blocked) {
+            if (is_push || self.roomy.is_empty())
+                && let Some((_, id)) = self.wanting.pop_first()
+            {
+                let lane = self.state.tasks.get(&id).and_then(|task| self.state.queue.lane(task.lane));
+                if lane.is_some_and(|lane| !lane.is_blocked) {
                     self.place(id, None);
                 }
-            } else {
+            } else if self.roomy.is_empty() {
                 return;
+            } else {
+                let roomy = mem::take(&mut self.roomy);
+                self.fill(&roomy);
             }
         }
     }
@@ -71,10 +76,12 @@ impl Step<'_> {
     /// Gives queued tasks, the next one first, to workers that may have room.
     fn fill(&mut self, roomy: &BTreeSet<Identity>) {
         let mut cursors: BTreeMap<LaneId, Cursor> = BTreeMap::new();
+        let is_push = self.rules.hub.binding == Binding::Push;
         loop {
             let (queued, bound) = (self.next_for(roomy, &cursors), self.next_in_line(roomy));
-            let goes_first =
-                |(place, _): &((Key, TaskId), Identity)| queued.is_none_or(|(_, next)| *place < next);
+            let goes_first = |(place, _): &((Key, TaskId), Identity)| {
+                is_push || queued.is_none_or(|(_, next)| *place < next)
+            };
             if let Some(((_, id), who)) = bound.filter(goes_first) {
                 self.advance(id, who);
                 continue;
@@ -99,7 +106,7 @@ impl Step<'_> {
         cursors: &BTreeMap<LaneId, Cursor>,
     ) -> Option<(LaneId, (Key, TaskId))> {
         let idle = |who: &Identity| self.state.workers.worker(*who).is_some_and(|it| it.free_cores > 0);
-        if !roomy.iter().any(idle) {
+        if self.rules.hub.binding == Binding::Late && !roomy.iter().any(idle) {
             return None;
         }
         let nexts = self.state.queue.busy().filter_map(|(id, lane)| {
@@ -118,10 +125,18 @@ impl Step<'_> {
     fn has_room(&self, roomy: &BTreeSet<Identity>, lane: &super::queue::Lane) -> bool {
         let fits = |who: &Identity| {
             let worker = self.state.workers.worker(*who);
-            worker.is_some_and(|worker| worker.has_room(&lane.shape.needs))
+            worker.is_some_and(|worker| self.accepts(worker, &lane.shape.needs))
                 && self.is_trusted(*who, lane.shape.trust)
         };
         roomy.iter().any(fits)
+    }
+
+    /// Whether a worker may be chosen for a task of these needs.
+    fn accepts(&self, worker: &Worker, needs: &Needs) -> bool {
+        match self.rules.hub.binding {
+            Binding::Late => worker.has_room(needs),
+            Binding::Push => worker.could_take(needs),
+        }
     }
 
     pub(super) fn is_trusted(&self, who: Identity, least: Fixed) -> bool {
@@ -145,7 +160,8 @@ impl Step<'_> {
             let (candidates, is_full) = self.candidates(id, among);
             let Self { rules, state, dice, .. } = self;
             let chosen = if earliest {
-                candidates.iter().min_by_key(|it| (it.transfer + it.takes, it.who)).map(|it| it.who)
+                let end = |it: &Candidate| it.delay(&needs) + it.transfer + it.takes;
+                candidates.iter().min_by_key(|it| (end(it), it.who)).map(|it| it.who)
             } else {
                 rules.hub.node.choose(&needs, &candidates, rules.hub.choices, state.workers.last, dice)
             };
@@ -155,8 +171,15 @@ impl Step<'_> {
                 }
                 break;
             };
-            match self.give(id, who) {
-                true => placed = true,
+            let is_taken = match self.rules.hub.binding {
+                Binding::Late => self.give(id, who),
+                Binding::Push => self.bind(id, who),
+            };
+            match is_taken {
+                true => {
+                    self.state.workers.last = Some(who);
+                    placed = true;
+                }
                 false if refusals >= REFUSALS_MAX => break,
                 false => {
                     refusals += 1;
@@ -174,10 +197,13 @@ impl Step<'_> {
         let workers = &self.state.workers;
         let needs = &task.spec.needs;
         let named = among.into_iter().flatten().filter_map(|who| Some((*who, workers.worker(*who)?)));
-        let named = named.filter(|(_, worker)| worker.has_room(needs));
-        let all = among.is_none().then(|| workers.with_room(needs, walk));
+        let named = named.filter(|(_, worker)| self.accepts(worker, needs));
+        let is_push = self.rules.hub.binding == Binding::Push;
+        let roomy = among.is_none().then(|| workers.with_room(needs, walk));
+        let others = (among.is_none() && is_push).then(|| workers.without_room(needs, walk));
+        let all = roomy.into_iter().flatten().chain(others.into_iter().flatten());
         let mut is_full = true;
-        let found = named.chain(all.into_iter().flatten()).filter(|(who, _)| {
+        let found = named.chain(all).filter(|(who, _)| {
             let is_trusted = self.is_trusted(*who, task.spec.trust);
             is_full &= !is_trusted;
             is_trusted
@@ -200,7 +226,11 @@ impl Step<'_> {
             | NodePolicy::Spread
             | NodePolicy::Locality => Walk::Loose,
             NodePolicy::Random | NodePolicy::PowerOfD => {
-                let names = workers.highest().map_or(0, |who| who.0.saturating_add(1));
+                let last = match self.rules.hub.binding {
+                    Binding::Late => workers.highest(),
+                    Binding::Push => workers.last_name(),
+                };
+                let names = last.map_or(0, |who| who.0.saturating_add(1));
                 Walk::From(Identity(self.dice.below(names)))
             }
             NodePolicy::RoundRobin => {
@@ -219,10 +249,12 @@ impl Step<'_> {
         Candidate {
             who,
             cores: worker.capacity.cores,
-            free_cores: worker.free_cores,
+            free_cores: u64::from(worker.free_cores).saturating_sub(worker.line_cores) as u32,
+            taken_cores: u64::from(worker.capacity.cores.saturating_sub(worker.free_cores))
+                + worker.line_cores,
             ram: worker.capacity.ram,
-            free_ram: Bytes(worker.free_ram),
-            copies: worker.copies.len() as u32,
+            free_ram: Bytes(worker.free_ram.saturating_sub(worker.line_ram)),
+            copies: (worker.copies.len() + worker.line.len()) as u32,
             trust: self.state.book.standing(who).trust,
             occupied: worker.occupied(),
             transfer,

@@ -10,7 +10,18 @@ use super::entry::TaskId;
 use super::queue::{Key, QueuePolicy};
 use super::state::Task;
 use super::window::{Member, weight};
+use crate::choice;
 use crate::scheduler::trust::Identity;
+
+choice! {
+    /// When a task is given to a worker for good.
+    pub enum Binding {
+        /// When a worker has room: the node policy chooses among those that have. Only a planned task waits for one worker.
+        Late,
+        /// At once: the node policy chooses among all that could take it, and it waits there, first come, first served.
+        Push,
+    }
+}
 
 impl Task {
     /// How many workers it wants that are still to be found.
@@ -69,18 +80,23 @@ impl Step<'_> {
     }
 
     /// A task waits at a worker.
-    pub(super) fn bind(&mut self, id: TaskId, who: Identity) {
+    pub(super) fn bind(&mut self, id: TaskId, who: Identity) -> bool {
         let state = &mut *self.state;
-        let Some(task) = state.tasks.get_mut(&id) else { return };
+        let Some(task) = state.tasks.get_mut(&id) else { return false };
         if task.bound.len() >= task.wanted as usize || task.is_bound(who) {
-            return;
+            return false;
         }
-        let place = task.key;
-        if state.workers.line_up(who, (place, id), &task.spec) {
-            task.bound.push((who, place));
-            self.roomy.insert(who);
-            self.requeue(id);
+        let place = match self.rules.hub.binding {
+            Binding::Late => task.key,
+            Binding::Push => state.queue.next_place(),
+        };
+        if !state.workers.line_up(who, (place, id), &task.spec) {
+            return false;
         }
+        task.bound.push((who, place));
+        self.roomy.insert(who);
+        self.requeue(id);
+        true
     }
 
     /// A task waits at a worker no more. It is not put into the queue again by this alone.

@@ -29,6 +29,7 @@ mod audit;
 mod checks;
 mod dispatch;
 mod entry;
+mod health;
 mod life;
 mod line;
 mod node;
@@ -52,6 +53,8 @@ pub use entry::{
     CORES_MAX, Capacity, CopyId, Entry, Event, NEEDS_MAX, Needs, Outcome, Output, RETRIES_MAX, Refusal,
     Reply, Spec, TAG_BYTES_MAX, TAGS_MAX, TaskId, UserId,
 };
+pub use health::Health;
+pub use line::Binding;
 pub use node::{Candidate, NodePolicy};
 pub use plan::{DagPolicy, PLANNED_CORES_MAX, PLANNED_EDGES_MAX, PLANNED_TASKS_MAX};
 pub use queue::{Key, QueuePolicy, Shares};

@@ -41,13 +41,15 @@ pub struct Candidate {
     pub who: Identity,
     /// Its cores; at least one.
     pub cores: u32,
-    /// Those that no copy has.
+    /// Those that no copy has, and none that waits there will have.
     pub free_cores: u32,
+    /// Those that copies have or wait for: may be more than there are.
+    pub taken_cores: u64,
     /// Its memory.
     pub ram: Bytes,
-    /// That which no copy has.
+    /// That which no copy has, nor will have that waits there.
     pub free_ram: Bytes,
-    /// How many copies it has.
+    /// How many copies it has, with those that wait there.
     pub copies: u32,
     /// DistriCloud's trust.
     pub trust: Fixed,
@@ -57,6 +59,14 @@ pub struct Candidate {
     pub transfer: Duration,
     /// How long the task's work takes there.
     pub takes: Duration,
+}
+
+impl Candidate {
+    /// About how long a task waits there: not at all if there is room.
+    pub(super) fn delay(&self, needs: &Needs) -> Duration {
+        let has_room = self.free_cores >= needs.cores && self.free_ram >= needs.ram;
+        if has_room { Duration::ZERO } else { self.occupied + Duration::from_nanos(1) }
+    }
 }
 
 impl NodePolicy {
@@ -74,16 +84,21 @@ impl NodePolicy {
         let best = |score: &dyn Fn(&Candidate) -> (u128, u64)| {
             candidates.iter().min_by_key(|candidate| (score(candidate), candidate.who)).map(|best| best.who)
         };
+        // Where a task has to wait, it fits nowhere: then it goes where it waits for the shortest time.
+        let fitting = |score: &dyn Fn(&Candidate) -> (u128, u64)| {
+            let rated = candidates.iter().min_by_key(|it| (it.delay(needs), score(it), it.who));
+            rated.map(|best| best.who)
+        };
         match self {
-            Self::Districloud => best(&|it| (misfit(needs, it), u64::MAX - it.trust.0)),
+            Self::Districloud => fitting(&|it| (misfit(needs, it), u64::MAX - it.trust.0)),
             Self::ShortestQueue => best(&|it| (it.copies.into(), 0)),
             Self::LeastLoaded => best(&|it| (load(it), 0)),
             Self::PowerOfD => {
                 let drawn = (0..choices).filter_map(|_| drawn(candidates, dice));
                 drawn.min_by_key(|it| (load(it), it.who)).map(|it| it.who)
             }
-            Self::BestFit => best(&|it| (emptiness(needs, it).into(), 0)),
-            Self::Spread => best(&|it| (u128::from(u64::MAX - emptiness(needs, it)), 0)),
+            Self::BestFit => fitting(&|it| (emptiness(needs, it).into(), 0)),
+            Self::Spread => fitting(&|it| (u128::from(u64::MAX - emptiness(needs, it)), 0)),
             Self::Locality => best(&|it| ((it.occupied + it.transfer).as_nanos().into(), 0)),
             Self::Random => drawn(candidates, dice).map(|it| it.who),
             Self::RoundRobin => {
@@ -108,9 +123,9 @@ fn misfit(needs: &Needs, it: &Candidate) -> u128 {
     part(it.free_cores.into(), needs.cores.into(), 1) + part(it.free_ram.0.into(), needs.ram.0.into(), GIB)
 }
 
-/// The share of the cores that is reserved, in billionths.
+/// The cores that are taken or waited for, by those that there are, in billionths.
 fn load(it: &Candidate) -> u128 {
-    u128::from(it.cores.saturating_sub(it.free_cores)) * UNIT / u128::from(it.cores.max(1))
+    u128::from(it.taken_cores) * UNIT / u128::from(it.cores.max(1))
 }
 
 /// 10^(free cores) + 10^(free memory) in billionths, by the shares that are free with the task: between 2 and 20. Nomad's
@@ -164,6 +179,7 @@ mod tests {
             who: Identity(who),
             cores: cores[1],
             free_cores: cores[0],
+            taken_cores: u64::from(cores[1] - cores[0]),
             ram: Bytes(gib[1] << 30),
             free_ram: Bytes(gib[0] << 30),
             copies: cores[1] - cores[0],

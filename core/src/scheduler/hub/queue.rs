@@ -110,6 +110,8 @@ pub(super) struct Queue {
     lanes: BTreeMap<LaneId, Lane>,
     by_shape: BTreeMap<Shape, LaneId>,
     next_lane: u32,
+    /// Counts what was bound: the place in a worker's line, first come, first served.
+    next_place: u64,
     pub(super) shares: Shares,
     pub(super) window: Window,
 }
@@ -153,6 +155,12 @@ impl Queue {
         let empty = || Lane { shape, open: 0, queue: BTreeSet::new(), is_blocked: false };
         self.lanes.entry(id).or_insert_with(empty).open += 1;
         id
+    }
+
+    /// The last place in any line.
+    pub(super) fn next_place(&mut self) -> Key {
+        self.next_place += 1;
+        Key(self.next_place.into())
     }
 
     /// A task of this lane is done.

@@ -1,5 +1,7 @@
 //! What a hub goes by. Configuration, not state: the same for all that apply one log.
 
+use super::health::Health;
+use super::line::Binding;
 use super::node::NodePolicy;
 use super::plan::DagPolicy;
 use super::queue::QueuePolicy;
@@ -18,6 +20,8 @@ settings! {
         pub dag: DagPolicy = DagPolicy::None;
         /// For how many times its planned end a task waits for the worker that is planned for it.
         pub plan_times: u32 = 2, in 1..=1_000;
+        /// When a task is given to a worker for good.
+        pub binding: Binding = Binding::Late;
         /// How much waiting makes up for one step of priority (`priority`).
         pub aging: Duration = Duration::from_secs(60);
         /// How many tasks are considered at a time (`districloud`).
@@ -30,8 +34,20 @@ settings! {
         pub lease: Duration = Duration::from_secs(60);
         /// For how many times the expected time a worker has it.
         pub lease_times: u32 = 4, in 1..=1_000;
-        /// After how long without a word a worker counts as gone.
+        /// How it is found out that a worker is gone.
+        pub health: Health = Health::Fixed;
+        /// After how long without a word a worker counts as gone, at the latest.
         pub silence: Duration = Duration::from_secs(120);
+        /// Silence is looked for at multiples of this time; if it is 0, at once.
+        pub check: Duration = Duration::ZERO;
+        /// How sure it must be that a worker is gone (`phi-accrual`): the chance of an error is 10^-phi.
+        pub phi: u32 = 8, in 1..=16;
+        /// How many gaps between heartbeats a worker is known by (`phi-accrual`).
+        pub window: u32 = 100, in 2..=10_000;
+        /// The least deviation of those gaps that is reckoned with (`phi-accrual`).
+        pub deviation: Duration = Duration::from_millis(100);
+        /// How much later than by its habit a heartbeat may come without suspicion (`phi-accrual`).
+        pub pause: Duration = Duration::ZERO;
         /// How long a task waits while no worker could take it, however idle, before the attempt failed.
         pub patience: Duration = Duration::from_secs(600), in Duration::from_millis(1)..=Duration::from_secs(31_536_000);
         /// How long a task rests after its first failed attempt; twice as long after each further one.

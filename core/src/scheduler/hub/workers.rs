@@ -6,6 +6,7 @@ use std::ops::Bound;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Capacity, CopyId, Needs, Spec, TaskId};
+use super::health::Rhythm;
 use super::queue::Key;
 use crate::contract::{Duration, Time};
 use crate::scheduler::trust::Identity;
@@ -17,6 +18,9 @@ pub(super) struct Worker {
     pub(super) free_cores: u32,
     pub(super) free_ram: u64,
     pub(super) heard: Time,
+    pub(super) rhythm: Rhythm,
+    /// When its silence is looked for next.
+    pub(super) listen_at: Time,
     /// What takes up room.
     pub(super) copies: BTreeSet<CopyId>,
     /// The work of those, at speed one.
@@ -39,6 +43,8 @@ impl Worker {
             free_cores,
             free_ram,
             heard,
+            rhythm: Rhythm::new(heard),
+            listen_at: heard,
             copies: BTreeSet::new(),
             backlog: Duration::ZERO,
             is_barred,
@@ -88,7 +94,7 @@ pub(super) struct Workers {
     /// Those with a free core, by how many of them.
     by_room: BTreeSet<(u32, Identity)>,
     with_room: BTreeSet<Identity>,
-    /// Who got the last copy.
+    /// Whom the node policy chose last.
     pub(super) last: Option<Identity>,
 }
 
@@ -142,6 +148,20 @@ impl Workers {
         self.all.get_mut(&who).map(|worker| worker.heard = at).is_some()
     }
 
+    /// A heartbeat came.
+    pub(super) fn beat(&mut self, who: Identity, at: Time, window: u32) {
+        if let Some(worker) = self.all.get_mut(&who) {
+            worker.rhythm.beat(at, window);
+        }
+    }
+
+    /// When its silence is looked for next.
+    pub(super) fn listen(&mut self, who: Identity, at: Time) {
+        if let Some(worker) = self.all.get_mut(&who) {
+            worker.listen_at = at;
+        }
+    }
+
     /// A worker gets nothing any more.
     pub(super) fn bar(&mut self, who: Identity) {
         if let Some(worker) = self.all.get_mut(&who) {
@@ -164,7 +184,6 @@ impl Workers {
         let (after, is_in) = (worker.free_cores, !worker.is_barred);
         self.index(who, before, false);
         self.index(who, after, is_in);
-        self.last = Some(who);
         true
     }
 
@@ -228,9 +247,29 @@ impl Workers {
         found.filter(|(_, worker)| worker.has_room(needs))
     }
 
+    /// Those that could take a task of these needs and have no room for it, from some worker on, and around.
+    pub(super) fn without_room(
+        &self,
+        needs: &Needs,
+        walk: Walk,
+    ) -> impl Iterator<Item = (Identity, &Worker)> {
+        let first = match walk {
+            Walk::From(first) => first,
+            Walk::Tight | Walk::Loose => Identity(self.last.map_or(0, |last| last.0.saturating_add(1))),
+        };
+        let all = self.all.range(first..).chain(self.all.range(..first));
+        let found = all.filter(|(_, worker)| worker.could_take(needs) && !worker.has_room(needs));
+        found.map(|(who, worker)| (*who, worker))
+    }
+
     /// The highest name of a worker with room, to draw one below it.
     pub(super) fn highest(&self) -> Option<Identity> {
         self.with_room.last().copied()
+    }
+
+    /// The highest name of all.
+    pub(super) fn last_name(&self) -> Option<Identity> {
+        self.all.keys().next_back().copied()
     }
 
     /// Whether the indexes say what the workers are.

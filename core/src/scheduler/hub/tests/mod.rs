@@ -1,6 +1,8 @@
 //! The hub as a shell and its workers drive it.
 
+mod bindings;
 mod cases;
+mod health;
 mod plans;
 mod properties;
 mod scale;
@@ -100,7 +102,10 @@ impl Shell {
             state.book.standing(who).trust >= task.spec.trust
                 && task.votes.seats().all(|(seated, _)| seated != who)
                 && !task.is_promised(who)
-                && state.workers.worker(who).is_some_and(|worker| worker.has_room(&task.spec.needs))
+                && state.workers.worker(who).is_some_and(|worker| match self.hub.rules.hub.binding {
+                    Binding::Late => worker.has_room(&task.spec.needs),
+                    Binding::Push => worker.could_take(&task.spec.needs),
+                })
         };
         let first = |(who, worker): (Identity, &workers::Worker)| {
             let (_, id) = worker.line.first()?;

@@ -23,11 +23,28 @@ fn parameters() -> impl Strategy<Value = (Parameters, Validation)> {
     let node = prop::sample::select(NodePolicy::ALL);
     let validation = prop::sample::select(Validation::ALL);
     let dag = prop::sample::select(DagPolicy::ALL);
-    let policies = (queue, node, dag, validation);
-    (policies, 0_u32..4, 1_u32..5).prop_map(|((queue, node, dag, validation), stragglers, active)| {
-        let patience = SECOND * 90;
-        (Parameters { queue, node, dag, stragglers, active, patience, ..Parameters::default() }, validation)
-    })
+    let binding = prop::sample::select(Binding::ALL);
+    let health = prop::sample::select(Health::ALL);
+    let policies = (queue, node, (dag, binding, health), validation);
+    (policies, 0_u32..4, 1_u32..5).prop_map(
+        |((queue, node, (dag, binding, health), validation), stragglers, active)| {
+            let patience = SECOND * 90;
+            (
+                Parameters {
+                    queue,
+                    node,
+                    dag,
+                    binding,
+                    health,
+                    stragglers,
+                    active,
+                    patience,
+                    ..Parameters::default()
+                },
+                validation,
+            )
+        },
+    )
 }
 
 /// A worker's name: few of them, so that they meet.

@@ -5,7 +5,7 @@ use proptest::test_runner::RngSeed;
 
 use seedbed_core::contract::NodeId;
 use seedbed_core::scheduler::cluster::{Asked, Parameters, Sabotage, Span, WorkerSpec, Workflow};
-use seedbed_core::scheduler::hub::{self, NodePolicy, QueuePolicy};
+use seedbed_core::scheduler::hub::{self, Binding, Health, NodePolicy, QueuePolicy};
 use seedbed_core::scheduler::trust::{self, Saboteur, Validation};
 use seedbed_core::settings::{Bytes, Probability};
 use seedbed_sim::fault::{Action, Schedule, Timed};
@@ -87,11 +87,15 @@ fn parameters() -> impl Strategy<Value = Parameters> {
     let queue = prop::sample::select(QueuePolicy::ALL.to_vec());
     let node = prop::sample::select(NodePolicy::ALL.to_vec());
     let validation = prop::sample::select(Validation::ALL.to_vec());
-    (queue, node, validation, saboteur(), any::<bool>(), 0..4_u32).prop_map(
-        |(queue, node, validation, saboteur, anonymous, stragglers)| Parameters {
+    let binding = prop::sample::select(Binding::ALL.to_vec());
+    let health = prop::sample::select(Health::ALL.to_vec());
+    (queue, node, (binding, health), validation, saboteur(), any::<bool>(), 0..4_u32).prop_map(
+        |(queue, node, (binding, health), validation, saboteur, anonymous, stragglers)| Parameters {
             hub: hub::Parameters {
                 queue,
                 node,
+                binding,
+                health,
                 stragglers,
                 lease: secs(10),
                 silence: secs(8),

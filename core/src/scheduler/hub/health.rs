@@ -164,18 +164,33 @@ mod tests {
         -libm::log10(tail)
     }
 
-    /// Normal(1000, 100) after 1100, 1200, ..., 1600 ms: by the formula of the paper.
+    /// Phi of Normal(1000, 100) after 1000, 1100, ..., 1600 ms, by the formula of the paper, in ten-thousandths.
+    const LISTED: [u32; 7] = [3_010, 7_995, 16_430, 28_697, 44_993, 65_426, 90_059];
+
     #[test]
     fn phi_is_that_of_the_normal_distribution() {
-        let listed = [0.7995, 1.6430, 2.8697, 4.4993, 6.5426, 9.0059];
-        for (nth, expected) in listed.iter().enumerate() {
-            let deviations = nth + 1;
-            assert!((phi(deviations as f64) - expected).abs() < 5.1e-5, "{deviations}");
+        for (deviations, expected) in LISTED.iter().enumerate() {
+            let reached = phi(deviations as f64) * 10_000.0;
+            assert!((reached - f64::from(*expected)).abs() < 0.51, "{deviations}: {reached}");
         }
         for (at, quantile) in QUANTILES.iter().enumerate() {
             let reached = phi(*quantile as f64 / MILLION as f64);
             // The last digit of the table is worth less than 4 millionths of phi.
             assert!((reached - (at + 1) as f64).abs() < 4e-6, "{at}: {reached}");
+        }
+    }
+
+    /// A worker is suspected at one of the listed silences if, and only if, phi is at its threshold there.
+    #[test]
+    fn who_is_suspected_is_as_listed() {
+        let millis = Duration::from_millis;
+        for (hundreds, listed) in LISTED.iter().enumerate() {
+            let silence = millis(1_000 + 100 * hundreds as u64);
+            for threshold in 1..=QUANTILES.len() as u32 {
+                let parameters = Parameters { phi: threshold, ..Parameters::default() };
+                let is_suspected = suspicion(millis(1_000), millis(100), &parameters) <= silence;
+                assert_eq!(is_suspected, *listed >= threshold * 10_000, "{silence}, {threshold}");
+            }
         }
     }
 

@@ -1,5 +1,6 @@
-//! Tasks that wait at one worker, until it has room.
+//! Tasks that wait for one worker, until it has room.
 //!
+//! The hub keeps the line, not the worker: what waits can go to another at once if the worker is lost or found out.
 //! A task that waits has no seat in the votes yet, nor a lease: if the worker goes, it goes back to the queue as if nothing
 //! had been. Who is first in a worker's line goes first, and nobody in the line goes before it.
 
@@ -18,7 +19,8 @@ choice! {
     pub enum Binding {
         /// When a worker has room: the node policy chooses among those that have. Only a planned task waits for one worker.
         Late,
-        /// At once: the node policy chooses among all that could take it, and it waits there, first come, first served.
+        /// At once: the node policy chooses among all that could take it, and it waits for that one's room, first come, first
+        /// served. It is sent when there is room.
         Push,
     }
 }

@@ -8,8 +8,10 @@
 //!
 //! A task's life is a [`Stage`]. While it may run, its validation policy says how many more workers are to be asked
 //! (`verdict`); as many times it wants a worker, and waits in the queue for one with room. *Late binding*: a task is bound
-//! when a worker has room, never before. After each entry there is no queued task that a worker with room could take, so
-//! only what an entry changed needs a look: workers that have room now, and tasks that are new in the queue. Two things
+//! when a worker has room, never before, unless it is planned for one. *Push*: it is bound at once, and waits in that
+//! worker's line; what follows then holds of workers that could take the task, were they idle. After each entry there is no
+//! queued task that a worker with room could take, so only what an entry changed needs a look: workers that have room now,
+//! and tasks that are new in the queue. Two things
 //! make exceptions until the task's patience looks again: a worker whose quota of the day is used up, and a crowd of tasks
 //! that this worker has had, behind which others stand.
 //!

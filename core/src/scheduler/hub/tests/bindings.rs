@@ -53,16 +53,22 @@ fn what_waits_at_a_lost_worker_goes_on_without_a_lost_attempt() {
     assert_eq!(shell.hub.book().standing(Identity(1)).lapses, 1);
 }
 
-/// Four workers with as many cores as tasks would fill twice: how many tasks each is given for good.
+/// Sixteen tasks of one core and a second for workers of 2, 2, 2 and 4 cores: how many each is given for good.
 #[test]
 fn node_policies_see_who_waits() {
     for (node, expected) in [
         (NodePolicy::ShortestQueue, [4, 4, 4, 4]),
-        // A load of 3/2 everywhere, and one more for the lowest name.
+        // Fifteen make a load of 3/2 everywhere; the last is for the lowest name.
         (NodePolicy::LeastLoaded, [4, 3, 3, 6]),
         (NodePolicy::RoundRobin, [4, 4, 4, 4]),
-        // Each is filled, then the shortest wait counts, and of equal waits the fuller one has less memory left.
+        // As long as there is room, the fullest with the task is the lowest name of two cores, then that of four: 2, 2, 2,
+        // 4, and a wait of 1 s everywhere. From there on the shortest wait counts. Of equal ones the fourth has the least
+        // memory left, so it is next: 5/4 s. The others are one after the other: 3/2 s. The fourth again: 3/2 s. And once
+        // more, because all are equal and it has 1,018 MiB left, the others 1,021 MiB.
         (NodePolicy::BestFit, [3, 3, 3, 7]),
+        // The same by S: with room 1 and 0 of cores for the first three, 3, 2, 1 and 0 for the fourth. Where nothing is
+        // free, S is 1 for cores everywhere, and for memory smallest where the least is left.
+        (NodePolicy::Districloud, [3, 3, 3, 7]),
     ] {
         let mut shell = push(node);
         for (worker, cores) in [(1, 2), (2, 2), (3, 2), (4, 4)] {

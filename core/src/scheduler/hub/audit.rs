@@ -56,8 +56,8 @@ impl Hub {
         self.audit_workers()?;
         self.audit_copies()?;
         let queued: BTreeSet<TaskId> = self.state.queue.tasks().collect();
-        for (id, task) in &self.state.tasks {
-            self.audit_task(*id, task, queued.contains(id))?;
+        for (id, task) in self.state.tasks.iter() {
+            self.audit_task(id, task, queued.contains(&id))?;
         }
         let open = self.state.tasks.values().filter(|task| !task.stage.is_final()).count();
         let by_user: u32 = self.state.users.values().sum();

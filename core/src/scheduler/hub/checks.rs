@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Step;
 use super::entry::{CopyId, Outcome, Output, TaskId};
 use super::state::{Alarm, Hold, Known, Lesson, Turn};
-use crate::scheduler::trust::{Accepted, Answer, Fixed, Identity};
+use crate::scheduler::trust::{Accepted, Answer, Fixed, Identity, Seat};
 
 /// How many answers are kept: the latest.
 const BANK_MAX: usize = 32;
@@ -117,14 +117,16 @@ impl Step<'_> {
         let Outcome::Answered(answer) = outcome else { return };
         let is_right = self.rules.comparator.agree(right, answer);
         self.rules.policy(None).check(&mut self.state.book, worker, is_right);
-        if !is_right && self.state.book.standing(worker).blacklisted {
+        let is_out = !is_right && self.state.book.standing(worker).blacklisted;
+        if is_out {
             self.state.workers.bar(worker);
             self.outputs.push(Output::Blacklisted { worker });
             let line = self.state.workers.worker(worker).map(|worker| worker.line.clone());
             self.clear_line(worker, &line.unwrap_or_default());
         }
         // What it said is worth more now, or nothing.
-        let tasks = self.state.seats.get(&worker).cloned().unwrap_or_default();
+        let tasks = self.state.seats.get(&worker).into_iter().flatten().copied();
+        let tasks: Vec<TaskId> = tasks.filter(|id| is_out || self.hangs_on_trust(*id)).collect();
         for id in &tasks {
             self.weigh(*id);
         }
@@ -132,5 +134,11 @@ impl Step<'_> {
         if let Some(id) = tasks.iter().find(starves) {
             self.check_voter(*id, worker);
         }
+    }
+
+    /// Whether what is known of those who were asked may decide a task: nothing was said of it as long as nobody answered.
+    fn hangs_on_trust(&self, id: TaskId) -> bool {
+        let Some(task) = self.state.tasks.get(&id) else { return false };
+        task.checks > 0 || task.votes.seats().any(|(_, seat)| matches!(seat, Seat::Answered { .. }))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::Step;
@@ -9,7 +10,7 @@ use super::entry::{CopyId, Needs, Output, TaskId};
 use super::line::Binding;
 use super::node::{Candidate, NodePolicy};
 use super::plan::DagPolicy;
-use super::queue::{Key, LaneId, QueuePolicy};
+use super::queue::{Key, Lane, LaneId, QueuePolicy};
 use super::state::{Alarm, Hold, Task, Turn};
 use super::workers::{Walk, Worker};
 use crate::contract::Duration;
@@ -91,6 +92,9 @@ impl Step<'_> {
             let cursor = cursors.entry(lane).or_default();
             cursor.after = Some(next);
             cursor.misses = if placed { 0 } else { cursor.misses + 1 };
+            if !placed {
+                self.pass_over(lane, roomy, cursor);
+            }
         }
         // There is room left for these, but only for tasks that are new to who has it.
         let open = self.state.queue.busy().filter(|(_, lane)| self.has_room(roomy, lane));
@@ -113,7 +117,7 @@ impl Step<'_> {
             let next = match cursors.get(&id) {
                 Some(cursor) if cursor.misses >= MISSES_MAX => None,
                 Some(Cursor { after: Some(after), .. }) => {
-                    lane.queue.range((std::ops::Bound::Excluded(*after), std::ops::Bound::Unbounded)).next()
+                    lane.queue.range((Bound::Excluded(*after), Bound::Unbounded)).next()
                 }
                 _ => lane.queue.first(),
             }?;
@@ -122,13 +126,32 @@ impl Step<'_> {
         nexts.min().map(|(next, lane)| (lane, next))
     }
 
-    fn has_room(&self, roomy: &BTreeSet<Identity>, lane: &super::queue::Lane) -> bool {
-        let fits = |who: &Identity| {
-            let worker = self.state.workers.worker(*who);
-            worker.is_some_and(|worker| self.accepts(worker, &lane.shape.needs))
-                && self.is_trusted(*who, lane.shape.trust)
-        };
-        roomy.iter().any(fits)
+    /// Goes on over tasks that each of these workers with room has or had: asking the node policy costs more. Policies that
+    /// draw are asked all the same.
+    fn pass_over(&self, id: LaneId, roomy: &BTreeSet<Identity>, cursor: &mut Cursor) {
+        let is_drawn = matches!(self.rules.hub.node, NodePolicy::Random | NodePolicy::PowerOfD);
+        let Some(lane) = self.state.queue.lane(id).filter(|_| !is_drawn) else { return };
+        let open = roomy.iter().filter(|who| self.fits(**who, lane));
+        let had: Option<Vec<&BTreeSet<TaskId>>> = open.map(|who| self.state.seats.get(who)).collect();
+        let (Some(had), Some(after)) = (had.filter(|had| !had.is_empty()), cursor.after) else { return };
+        for next in lane.queue.range((Bound::Excluded(after), Bound::Unbounded)) {
+            if cursor.misses >= MISSES_MAX || !had.iter().all(|tasks| tasks.contains(&next.1)) {
+                return;
+            }
+            cursor.after = Some(*next);
+            cursor.misses += 1;
+        }
+    }
+
+    fn has_room(&self, roomy: &BTreeSet<Identity>, lane: &Lane) -> bool {
+        roomy.iter().any(|who| self.fits(*who, lane))
+    }
+
+    /// Whether a worker may be chosen for tasks of this lane.
+    fn fits(&self, who: Identity, lane: &Lane) -> bool {
+        let worker = self.state.workers.worker(who);
+        worker.is_some_and(|worker| self.accepts(worker, &lane.shape.needs))
+            && self.is_trusted(who, lane.shape.trust)
     }
 
     /// Whether a worker may be chosen for a task of these needs.

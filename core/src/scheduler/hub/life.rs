@@ -185,7 +185,7 @@ impl Step<'_> {
     fn forget_oldest(&mut self) {
         let state = &mut *self.state;
         while state.done.len() > self.rules.hub.remembered as usize {
-            let Some(task) = state.done.pop_front().and_then(|id| state.tasks.remove(&id)) else { continue };
+            let Some(task) = state.done.pop_front().and_then(|id| state.tasks.remove(id)) else { continue };
             for copy in task.copies {
                 if state.copies.get(&copy).is_some_and(|turn| turn.hold == Hold::Gone) {
                     state.copies.remove(&copy);

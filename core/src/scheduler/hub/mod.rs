@@ -41,6 +41,7 @@ mod rules;
 mod stage;
 mod state;
 mod submit;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod view;

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::entry::{CopyId, Needs, Spec, TaskId, UserId};
 use super::plan::Place;
 use super::queue::{Key, LaneId, Queue};
 use super::stage::Stage;
+use super::tasks::Tasks;
 use super::workers::Workers;
 use crate::contract::{Duration, Time};
 use crate::scheduler::call::Call;
@@ -21,7 +23,7 @@ pub struct State {
     /// When the latest entry was written.
     pub(super) now: Time,
     pub(super) book: TrustBook,
-    pub(super) tasks: BTreeMap<TaskId, Task>,
+    pub(super) tasks: Tasks,
     pub(super) copies: BTreeMap<CopyId, Turn>,
     pub(super) workers: Workers,
     pub(super) queue: Queue,
@@ -81,7 +83,7 @@ pub(super) struct Task {
     /// Copies under a lease.
     pub(super) live: u32,
     /// All copies that are known of any attempt.
-    pub(super) copies: Vec<CopyId>,
+    pub(super) copies: SmallVec<[CopyId; 2]>,
     /// Whether a copy of this attempt was lost with its worker.
     pub(super) has_lost: bool,
     /// How often in this attempt its patience was spent on spot-checks of those who voted.
@@ -163,7 +165,7 @@ impl State {
         Self {
             now: Time::ZERO,
             book,
-            tasks: BTreeMap::new(),
+            tasks: Tasks::default(),
             copies: BTreeMap::new(),
             workers: Workers::default(),
             queue: Queue::default(),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use smallvec::SmallVec;
+
 use super::Step;
 use super::entry::{Output, Refusal, Reply, Spec, TaskId, UserId};
 use super::queue::{Key, Shape};
@@ -76,7 +78,7 @@ impl Step<'_> {
                 is_wanting: false,
                 extra: 0,
                 live: 0,
-                copies: Vec::new(),
+                copies: SmallVec::new(),
                 has_lost: false,
                 checks: 0,
             };

@@ -77,7 +77,7 @@ impl Hub {
 
     /// The tasks that are remembered, from this one on.
     pub fn tasks(&self, from: TaskId) -> impl Iterator<Item = TaskId> {
-        self.state.tasks.range(from..).map(|(id, _)| *id)
+        self.state.tasks.range(from..).map(|(id, _)| id)
     }
 
     /// On which tasks a task depends, with what each hands over.
@@ -95,7 +95,7 @@ impl Hub {
     pub fn stuck(&self) -> impl Iterator<Item = TaskId> {
         let is_stuck =
             |task: &super::state::Task| task.stage.is_ready() && task.live == 0 && task.wanted == 0;
-        self.state.tasks.iter().filter(move |(_, task)| is_stuck(task)).map(|(id, _)| *id)
+        self.state.tasks.iter().filter(move |(_, task)| is_stuck(task)).map(|(id, _)| id)
     }
 
     /// How many tasks were ever taken.

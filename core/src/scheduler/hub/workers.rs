@@ -143,6 +143,24 @@ impl Workers {
         }
     }
 
+    /// A worker has another number of free cores than before.
+    fn move_over(&mut self, who: Identity, before: u32) {
+        let Some(worker) = self.all.get(&who).filter(|worker| !worker.is_barred) else { return };
+        let after = worker.free_cores;
+        if before == after {
+            return;
+        }
+        self.by_room.remove(&(before, who));
+        if after > 0 {
+            self.by_room.insert((after, who));
+        }
+        match (before, after) {
+            (0, _) => _ = self.with_room.insert(who),
+            (_, 0) => _ = self.with_room.remove(&who),
+            _ => {}
+        }
+    }
+
     /// A worker said something. False if it is not there.
     pub(super) fn hear(&mut self, who: Identity, at: Time) -> bool {
         self.all.get_mut(&who).map(|worker| worker.heard = at).is_some()
@@ -181,9 +199,7 @@ impl Workers {
         worker.free_ram -= needs.ram.0;
         worker.backlog += work;
         worker.copies.insert(copy);
-        let (after, is_in) = (worker.free_cores, !worker.is_barred);
-        self.index(who, before, false);
-        self.index(who, after, is_in);
+        self.move_over(who, before);
         true
     }
 
@@ -197,9 +213,7 @@ impl Workers {
         worker.free_cores = worker.free_cores.saturating_add(needs.cores).min(worker.capacity.cores);
         worker.free_ram = worker.free_ram.saturating_add(needs.ram.0).min(worker.capacity.ram.0);
         worker.backlog = worker.backlog.saturating_sub(work);
-        let (after, is_in) = (worker.free_cores, !worker.is_barred);
-        self.index(who, before, false);
-        self.index(who, after, is_in);
+        self.move_over(who, before);
         true
     }
 

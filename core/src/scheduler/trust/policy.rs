@@ -186,7 +186,7 @@ impl Policy {
         day: u64,
         dice: &mut Dice<'_>,
     ) -> Draw {
-        if votes.seats.contains_key(&who) {
+        if votes.seats.contains(who) {
             return Draw::Refused(Refused::Seated);
         }
         if votes.accepted.is_some() || votes.seats.len() >= self.copies as usize {
@@ -242,7 +242,7 @@ impl Policy {
 
     /// Takes down that a worker had the task for too long, or failed. No effect if it does not have it.
     pub fn lapse(&self, book: &mut TrustBook, votes: &mut Votes, who: Identity) {
-        if let Some(seat @ Seat::Asked) = votes.seats.get_mut(&who) {
+        if let Some(seat @ Seat::Asked) = votes.seats.get_mut(who) {
             *seat = Seat::Lapsed;
             if let Some(standing) = book.change(who) {
                 standing.lapsed(&self.rates);
@@ -302,7 +302,7 @@ impl Policy {
         // DistriCloud rewards even who was the only one to run a task.
         let confirmed = agreeing > 1 || self.validation == Validation::Districloud;
         let mut judgements = Vec::new();
-        for (who, seat) in &mut votes.seats {
+        for (who, seat) in votes.seats.iter_mut() {
             let agrees = agrees(seat);
             let Seat::Answered { judged: judged @ false, .. } = seat else { continue };
             *judged = true;
@@ -311,8 +311,8 @@ impl Policy {
                 true => Judgement::Unconfirmed,
                 false => Judgement::Refuted,
             };
-            judgements.push((*who, judgement));
-            let Some(standing) = book.change(*who) else { continue };
+            judgements.push((who, judgement));
+            let Some(standing) = book.change(who) else { continue };
             match judgement {
                 Judgement::Confirmed => standing.confirmed(&self.rates),
                 Judgement::Unconfirmed => standing.accepted(),

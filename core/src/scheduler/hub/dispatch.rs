@@ -5,6 +5,8 @@ use std::mem;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::Step;
 use super::entry::{CopyId, Needs, Output, TaskId};
 use super::line::Binding;
@@ -26,6 +28,9 @@ const REFUSALS_MAX: usize = 64;
 const DRAWS_MAX: u32 = 64;
 /// Counts days for daily quotas.
 const DAY: u64 = 86_400_000_000_000;
+
+/// Those that the node policy compares: often there are few.
+type Candidates = SmallVec<[Candidate; 4]>;
 
 /// How far through a lane a look has come.
 #[derive(Default)]
@@ -214,9 +219,9 @@ impl Step<'_> {
     }
 
     /// Who may take a task, as many as are compared; and whether nobody has room, not even who had it before.
-    fn candidates(&mut self, id: TaskId, among: Option<&BTreeSet<Identity>>) -> (Vec<Candidate>, bool) {
+    fn candidates(&mut self, id: TaskId, among: Option<&BTreeSet<Identity>>) -> (Candidates, bool) {
         let walk = self.walk();
-        let Some(task) = self.state.tasks.get(&id) else { return (Vec::new(), false) };
+        let Some(task) = self.state.tasks.get(&id) else { return (Candidates::new(), false) };
         let workers = &self.state.workers;
         let needs = &task.spec.needs;
         let named = among.into_iter().flatten().filter_map(|who| Some((*who, workers.worker(*who)?)));

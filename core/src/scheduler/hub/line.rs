@@ -48,10 +48,8 @@ impl Step<'_> {
     pub(super) fn want(&mut self, id: TaskId, wanted: u32) {
         let Some(task) = self.state.tasks.get_mut(&id) else { return };
         task.wanted = wanted;
-        while let Some(task) = self.state.tasks.get(&id)
-            && task.bound.len() > wanted as usize
-            && let Some((who, _)) = task.bound.last().copied()
-        {
+        let too_many = task.bound.iter().skip(wanted as usize).rev().map(|(who, _)| *who);
+        for who in too_many.collect::<Vec<_>>() {
             self.unbind(id, who);
         }
         self.requeue(id);

@@ -11,9 +11,8 @@
 //! when a worker has room, never before, unless it is planned for one. *Push*: it is bound at once, and waits in that
 //! worker's line; what follows then holds of workers that could take the task, were they idle. After each entry there is no
 //! queued task that a worker with room could take, so only what an entry changed needs a look: workers that have room now,
-//! and tasks that are new in the queue. Two things
-//! make exceptions until the task's patience looks again: a worker whose quota of the day is used up, and a crowd of tasks
-//! that this worker has had, behind which others stand.
+//! and tasks that are new in the queue. Two things make exceptions until the task's patience looks again: a worker whose
+//! quota of the day is used up, and a crowd of tasks that this worker has had, behind which others stand.
 //!
 //! A copy is one worker's turn at a task, under a lease. A lease that runs out, or a worker that falls silent, ends the
 //! lease and nothing else: the seat in the votes stays, so the worker cannot get the task again in this attempt, and what it
@@ -68,6 +67,9 @@ pub use view::{Ended, TaskView, WorkView, WorkerView};
 
 use crate::contract::{Dice, Life, Machine, NodeId, Time};
 use crate::scheduler::trust::{Answer, Identity, TrustBook};
+
+/// How many outputs an entry has room for at first: most come to no more.
+const OUTPUTS: usize = 8;
 
 /// A hub: its state, and the rules by which it changes.
 #[derive(Clone, Debug)]
@@ -153,7 +155,7 @@ impl Machine for Hub {
             rules: &self.rules,
             state: &mut self.state,
             dice,
-            outputs: Vec::new(),
+            outputs: Vec::with_capacity(OUTPUTS),
             roomy: BTreeSet::new(),
             wanting: BTreeSet::new(),
             refused: BTreeSet::new(),

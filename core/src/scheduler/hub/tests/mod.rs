@@ -6,6 +6,7 @@ mod health;
 mod plans;
 mod properties;
 mod scale;
+mod tasks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -25,7 +25,18 @@ const GOLDEN: [(&str, &[&str]); 9] = [
         "districloud",
         &["de1e6340f159a1db", "afe5f7d668682251", "59f98df58ca45deb", "e222ead04b7ffbc4", "e0b8de96530066f6"],
     ),
-    ("scheduler", &[]),
+    (
+        "scheduler",
+        &[
+            "73617903bf6f1635",
+            "139e56a799b4b037",
+            "feb0882d9ce660c7",
+            "8d423652adfa0834",
+            "d18ffe0b252ab9d0",
+            "c5a4024f58dd8914",
+            "ff1505c5be6885ce",
+        ],
+    ),
 ];
 
 #[test]

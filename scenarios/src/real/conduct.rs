@@ -20,6 +20,7 @@ use super::air::Air;
 use super::cluster::{Cluster, Due, Phase};
 use super::life::{Disk, Lives, is_damage, table};
 use super::links::Links;
+use super::refuse::CORES_MAX;
 use super::watcher::{Step, Told};
 use crate::run::{Clients, Conditions, Failure, Observer, Outcome, Owed, Prepared, caught};
 
@@ -136,7 +137,8 @@ impl<'a, P: Subject> Play<'a, P> {
             news: tell,
             knobs: knobs(),
             services: prepared.services.clone(),
-            cores: plan.setup.cpus.iter().map(|cpu| cpu.cores as usize).collect(),
+            // What a file says is checked; what a protocol says of its nodes may be more than there are threads for.
+            cores: plan.setup.cpus.iter().map(|cpu| cpu.cores.min(CORES_MAX) as usize).collect(),
             disk: disk(&plan.setup.disk),
         };
         let skew = |node| {

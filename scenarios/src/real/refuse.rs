@@ -9,7 +9,7 @@ use crate::scenario::{CpuSpec, Scenario, Ties, What};
 pub(crate) const NODES_MAX: u32 = 64;
 
 /// As many jobs as a node may be set to do at once when it is deployed.
-const CORES_MAX: u32 = 1_024;
+pub(super) const CORES_MAX: u32 = 1_024;
 
 const MEASURED: &str = "leave it out: it describes a machine to the simulator, and here there is one";
 

@@ -75,27 +75,39 @@ pub(super) async fn submit(State(desk): State<Desk<Cluster>>, request: Request) 
     if !wait {
         return Ok(told(StatusCode::CREATED, &json!({ "first": first.0, "count": count })));
     }
-    let have_ended = ended(&desk, (first.0..).take(count as usize).map(TaskId)).await?;
-    let status = if have_ended { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let last = ended(&desk, (first.0..).take(count as usize).map(TaskId)).await?;
+    let status = if count == 0 || last.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
     if count == 1 {
-        let tasks = [telling::task_with_answer(&find(&desk, first).await?)];
+        let tasks = [telling::task_with_answer(&found(&desk, last, first).await?)];
         return Ok(told(status, &json!({ "tasks": tasks, "next": null })));
     }
     page(&desk, status, Command::List { from: first, limit: count, user: None, stage: None }).await
 }
 
-/// Waits for tasks to end, but not for ever; whether they all have.
-async fn ended(desk: &Desk<Cluster>, tasks: impl Iterator<Item = TaskId>) -> Result<bool, Problem> {
+/// Waits for tasks to end, but not for ever; how the last one is once all have.
+async fn ended(
+    desk: &Desk<Cluster>,
+    tasks: impl Iterator<Item = TaskId>,
+) -> Result<Option<TaskStatus>, Problem> {
     let all = async {
+        let mut last = None;
         for task in tasks {
-            match desk.ask(Command::Await { task }).await? {
-                Reply::Task(_) => {}
+            last = match desk.ask(Command::Await { task }).await? {
+                Reply::Task(status) => Some(*status),
                 other => return Err(refused::unexpected(other)),
-            }
+            };
         }
-        Ok(true)
+        Ok(last)
     };
-    tokio::time::timeout(WAIT_MAX, all).await.unwrap_or(Ok(false))
+    tokio::time::timeout(WAIT_MAX, all).await.unwrap_or(Ok(None))
+}
+
+/// How a task is, unless that was told already.
+async fn found(desk: &Desk<Cluster>, told: Option<TaskStatus>, task: TaskId) -> Result<TaskStatus, Problem> {
+    match told {
+        Some(status) => Ok(status),
+        None => find(desk, task).await,
+    }
 }
 
 async fn find(desk: &Desk<Cluster>, task: TaskId) -> Result<TaskStatus, Problem> {
@@ -123,10 +135,11 @@ pub(super) async fn list(State(desk): State<Desk<Cluster>>, uri: Uri) -> Asked {
 
 pub(super) async fn status(State(desk): State<Desk<Cluster>>, path: OfTask, uri: Uri) -> Asked {
     let task = named(path)?;
-    if Wishes::read(uri.query(), &["wait"])?.wait {
-        ended(&desk, std::iter::once(task)).await?;
-    }
-    let status = find(&desk, task).await?;
+    let has_ended = match Wishes::read(uri.query(), &["wait"])?.wait {
+        true => ended(&desk, std::iter::once(task)).await?,
+        false => None,
+    };
+    let status = found(&desk, has_ended, task).await?;
     Ok(told(StatusCode::OK, &telling::task_with_answer(&status)))
 }
 

@@ -36,21 +36,19 @@ impl File {
         Ok((Self { path: path.into(), file, length, length_max, is_torn: false }, events))
     }
 
-    /// Writes a line with one call of the system, so that the end of the process finds all of it or nothing.
-    pub(super) fn append(&mut self, event: &Event) -> io::Result<()> {
-        let mut line = serde_json::to_vec(event)?;
-        line.push(b'\n');
+    /// Writes lines with one call of the system, so that the end of the process finds all of them or none.
+    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.is_torn {
             self.file.set_len(self.length)?;
             self.is_torn = false;
         }
-        if self.length > 0 && self.length + line.len() as u64 > self.length_max {
+        if self.length > 0 && self.length + lines.len() as u64 > self.length_max {
             self.rotate()?;
         }
         self.is_torn = true;
-        self.file.write_all(&line)?;
+        self.file.write_all(lines)?;
         self.is_torn = false;
-        self.length += line.len() as u64;
+        self.length += lines.len() as u64;
         Ok(())
     }
 

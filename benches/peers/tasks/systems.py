@@ -197,6 +197,8 @@ class Seedbed(System):
 
     name, is_durable = "Seedbed, volatile", False
     validation = "credibility"
+    # Copies that a worker may have at a time: of tasks that do nothing as many as keep it busy.
+    cores = 256
     # Copies that each worker has when one is killed, and how long each would take: nothing else is to happen meanwhile.
     copies, work = 8, "10min"
 
@@ -205,7 +207,7 @@ class Seedbed(System):
         shutil.rmtree(self.home, ignore_errors=True)
         program = self.place.target / "seedbed"
         settings = [f"nodes={WORKERS + 1}", "api_port=0", f"params.durable={str(self.is_durable).lower()}",
-                    f'params.validation="{self.validation}"', *self.settings()]
+                    f'params.validation="{self.validation}"', f"params.worker=[{{ cores = {self.cores} }}]"]
         words = [word for setting in settings for word in ("--set", setting)]
         said = call(program, "up", CLUSTER, "--dir", self.home, *words, "--detach")
         call(program, "down", CLUSTER, "--dir", self.home)
@@ -214,9 +216,6 @@ class Seedbed(System):
         self.nodes = [self.start(program, "node", self.home / f"n{node}" / "NODE.toml") for node in range(WORKERS + 1)]
         wait_for("the workers", lambda: self.workers() == WORKERS)
         return self.nodes[0]
-
-    def settings(self):
-        return []
 
     def ask(self, operation, tasks):
         return self.in_rust("seedbed", operation, tasks, "--token-file", self.home / "token")
@@ -227,7 +226,7 @@ class Seedbed(System):
             status, said = ask(self.port, "GET", "/api/v1/workers")
         except OSError:
             return 0
-        return len(said.get("workers", [])) if status == 200 else 0
+        return sum(worker["is_there"] for worker in said["workers"]) if status == 200 else 0
 
 
 class DurableSeedbed(Seedbed):
@@ -237,15 +236,15 @@ class DurableSeedbed(Seedbed):
 class Recovery(DurableSeedbed):
     """How long a killed worker's tasks wait until the other worker has them."""
 
-    def settings(self):
-        return [f"params.worker=[{{ cores = {2 * self.copies} }}]"]
+    # Room for those of the other, too.
+    cores = 2 * Seedbed.copies
 
     def turn(self):
         self.begin()
         try:
             tasks = [{"work": self.work, "validation": "none"}] * (WORKERS * self.copies)
-            status, said = ask(self.port, "POST", "/api/v1/tasks", {"tasks": tasks}, self.token)
-            if status not in (200, 201, 202):
+            status, said = ask(self.port, "POST", "/api/v1/tasks", tasks, self.token)
+            if status != 201:
                 raise Missing(f"no tasks taken: {said}")
             wait_for("all given out", lambda: len(self.given()) >= len(tasks))
             given = self.given()

@@ -171,7 +171,7 @@ impl Hub {
 
     /// One task is waited for. Of many the hub says only that it took them: `all_ended` waits for these.
     async fn submit(&mut self, tasks: u64) -> io::Result<()> {
-        let list = vec![r#"{"work":"0s"}"#; tasks as usize].join(",");
+        let list = vec!["{}"; tasks as usize].join(",");
         let wait = if self.args.operation == Operation::Latency { "?wait=true" } else { "" };
         self.http("POST", &format!("/api/v1/tasks{wait}"), &format!("[{list}]")).await
     }

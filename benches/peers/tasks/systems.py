@@ -8,7 +8,6 @@ import signal
 import tempfile
 import time
 
-import bed
 from bed import HOST, ROOT, Missing, ask, call, free_port, listens, wait_for
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -206,9 +205,7 @@ class Seedbed(System):
     trust = ['params.validation="credibility"', "params.prior=0.05"]
     limits = []
     # Copies that a worker may have at a time: of tasks that do nothing as many as keep it busy.
-    cores = 256
-    # Copies that each worker has when one is killed, and how long each would take: nothing else is to happen meanwhile.
-    copies, work = 8, "10min"
+    cores = 128
 
     def begin(self):
         self.home = self.place.data / "seedbed"

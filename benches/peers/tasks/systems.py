@@ -196,13 +196,13 @@ class Plain(System):
 class Seedbed(System):
     """Hub and workers as `seedbed up` sets them up.
 
-    Its validation is `credibility`: both workers answer each task until they have passed enough spot-checks, then one does, and
-    gets a spot-check in place of a task one time in ten. An answer must be right with a probability of 0.99. That two newcomers
-    agree would not do for it, were a fifth of all taken for saboteurs as usual: here it is a twentieth.
+    Its validation is `credibility` as it comes: an answer must be right with a probability of 0.99, and a fifth of all workers
+    are taken for saboteurs. So both workers answer each task until they have passed enough spot-checks; then one does, and
+    gets a spot-check in place of a task one time in ten.
     """
 
     name, is_durable = "Seedbed, volatile", False
-    trust = ['params.validation="credibility"', "params.prior=0.05"]
+    validation = "credibility"
     limits = []
     # Copies that a worker may have at a time: of tasks that do nothing as many as keep it busy.
     cores = 128
@@ -212,7 +212,8 @@ class Seedbed(System):
         shutil.rmtree(self.home, ignore_errors=True)
         program = self.place.target / "seedbed"
         settings = [f"nodes={WORKERS + 1}", "api_port=0", f"params.durable={str(self.is_durable).lower()}",
-                    f"params.worker=[{{ cores = {self.cores} }}]", *self.trust, *self.limits]
+                    f'params.validation="{self.validation}"', f"params.worker=[{{ cores = {self.cores} }}]",
+                    *self.limits]
         words = [word for setting in settings for word in ("--set", setting)]
         said = call(program, "up", CLUSTER, "--dir", self.home, *words, "--detach")
         call(program, "down", CLUSTER, "--dir", self.home)

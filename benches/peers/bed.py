@@ -104,6 +104,8 @@ class Processes:
 
     def __init__(self):
         self.running = []
+        # Else those would go on that were started.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
     def start(self, *command, log, **options):
         with open(log, "ab") as out:

@@ -52,9 +52,9 @@ class System:
         """Memory in MiB, tasks a second, and the waits of single tasks in ms."""
         hub = self.begin()
         try:
-            self.ask("throughput", WARM)
             time.sleep(REST)
             seen = {"idle": resident(hub.pid) / MIB}
+            self.ask("throughput", WARM)
             seen |= self.ask("latency", self.singles)
             return seen | self.ask("throughput", self.tasks)
         finally:

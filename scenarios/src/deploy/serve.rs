@@ -189,9 +189,6 @@ async fn start<P: Subject>(
     plan: &NodePlan,
     log: &Log,
 ) -> Result<Running<P>, ServeError> {
-    // A node is small: pages of 2 MiB, each hardly used, would be most of what it takes.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let (file, knobs, me) = (&plan.file, plan.file.limits.knobs(), NodeId(*plan.file.node));
     let files = KeyFiles::at(plan.path(&file.key));
     let data = plan.path(&file.data);

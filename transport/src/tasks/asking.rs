@@ -72,16 +72,23 @@ pub(super) async fn submit(State(desk): State<Desk<Cluster>>, request: Request) 
         Reply::Submitted { first, count } => (first, count),
         other => return Err(refused::unexpected(other)),
     };
+    let taken = told(StatusCode::CREATED, &json!({ "first": first.0, "count": count }));
     if !wait {
-        return Ok(told(StatusCode::CREATED, &json!({ "first": first.0, "count": count })));
+        return Ok(taken);
     }
-    let last = ended(&desk, (first.0..).take(count as usize).map(TaskId)).await?;
+    // They are taken, whatever comes of the waiting: an error would make the client send them again.
+    Ok(outcome(&desk, first, count).await.unwrap_or(taken))
+}
+
+/// What came of tasks that were taken together.
+async fn outcome(desk: &Desk<Cluster>, first: TaskId, count: u32) -> Asked {
+    let last = ended(desk, (first.0..).take(count as usize).map(TaskId)).await?;
     let status = if count == 0 || last.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
     if count == 1 {
-        let tasks = [telling::task_with_answer(&found(&desk, last, first).await?)];
+        let tasks = [telling::task_with_answer(&found(desk, last, first).await?)];
         return Ok(told(status, &json!({ "tasks": tasks, "next": null })));
     }
-    page(&desk, status, Command::List { from: first, limit: count, user: None, stage: None }).await
+    page(desk, status, Command::List { from: first, limit: count, user: None, stage: None }).await
 }
 
 /// Waits for tasks to end, but not for ever; how the last one is once all have.
@@ -93,7 +100,9 @@ async fn ended(
         let mut last = None;
         for task in tasks {
             last = match desk.ask(Command::Await { task }).await? {
-                Reply::Task(status) => Some(*status),
+                Reply::Task(status) if status.stage.is_final() => Some(*status),
+                // Too many wait: it is told how the task is instead.
+                Reply::Task(_) => return Ok(None),
                 other => return Err(refused::unexpected(other)),
             };
         }

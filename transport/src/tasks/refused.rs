@@ -19,7 +19,7 @@ const fn status(refusal: &Refusal) -> StatusCode {
         Refusal::NoTask(_) => StatusCode::NOT_FOUND,
         Refusal::NotYours(_) => StatusCode::CONFLICT,
         Refusal::NotTheHub => StatusCode::MISDIRECTED_REQUEST,
-        Refusal::Crowded => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Crowded | Refusal::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Full => StatusCode::INSUFFICIENT_STORAGE,
         Refusal::Unreadable => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -241,6 +241,9 @@ pub enum Refusal {
     /// The hub cannot read what it wrote down in an earlier life.
     #[error("the hub cannot read its own log: it was written by another version, or is damaged")]
     Unreadable,
+    /// There is too much to do.
+    #[error("{0}; try again later")]
+    Busy(String),
     /// Too many clients wait for tasks.
     #[error("too many clients wait for tasks to end")]
     Crowded,

@@ -33,7 +33,7 @@ impl Shell {
             Command::Status { task } => self.status(task),
             Command::Await { task } => match self.hub.stage(task) {
                 Some(stage) if !stage.is_final() => {
-                    if self.wait(id, task) {
+                    if self.wait(id, task, cx) {
                         return;
                     }
                     Reply::Refused(Refusal::Crowded)

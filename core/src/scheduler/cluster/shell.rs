@@ -42,6 +42,8 @@ pub struct Shell {
     tick: Option<Time>,
     /// Entries written since the last checkpoint.
     logged: u64,
+    /// What this node computes itself.
+    computing: Option<CopyId>,
     /// Why nothing is taken at present, if that is so.
     deaf: Option<Refusal>,
     /// What each worker that is there drew when it began.
@@ -102,6 +104,7 @@ impl Shell {
             since: Time::ZERO,
             tick: None,
             logged: 0,
+            computing: None,
             deaf: None,
             begun: BTreeMap::new(),
             waiting: BTreeSet::new(),
@@ -130,6 +133,8 @@ impl Shell {
             }
             (Input::Timer { timer: Timer::Write }, Some(Refusal::Full)) => {
                 self.write_anew(cx);
+                // While it could not listen, nobody's lease ran out and nobody was silent.
+                (self.base, self.since) = (self.hub.now(), cx.now);
                 self.compute(cx);
             }
             (Input::Command { id, .. }, Some(refusal)) => cx.reply_now(id, Reply::Refused(refusal.clone())),
@@ -142,7 +147,9 @@ impl Shell {
                 self.tick = None;
                 self.apply(vec![Event::Tick], cx);
             }
+            (Input::Ran { .. }, Some(_)) => self.computing = None,
             (Input::Ran { job, outcome }, None) => {
+                self.computing = None;
                 let outcome = self.read(outcome);
                 self.apply(vec![Event::Learned { copy: job.copy, outcome }], cx);
             }
@@ -162,7 +169,12 @@ impl Shell {
         }
         self.base = self.hub.now();
         self.since = cx.now;
-        self.compute(cx);
+        // Perhaps that is what this node died of: it does not begin again.
+        if self.deaf.is_none()
+            && let Some((copy, ..)) = self.hub.lesson()
+        {
+            self.apply(vec![Event::Learned { copy, outcome: hub::Outcome::Failed }], cx);
+        }
         cx.notify(Notice::Resumed { tasks: self.hub.submitted() });
     }
 
@@ -244,9 +256,11 @@ impl Shell {
         }
     }
 
-    /// Computes, from the beginning, what the hub wants to know.
-    fn compute(&self, cx: &mut Cx<'_>) {
-        if let Some((copy, call, work)) = self.hub.lesson() {
+    /// Computes what the hub wants to know, unless that is under way.
+    fn compute(&mut self, cx: &mut Cx<'_>) {
+        if let Some((copy, call, work)) = self.hub.lesson()
+            && self.computing.replace(copy) != Some(copy)
+        {
             cx.run(Job { copy, call: Arc::clone(call), work });
         }
     }
@@ -289,7 +303,7 @@ impl Shell {
                 cx.notify(Notice::Assigned { task, copy, worker });
                 sent.assign.entry(node(worker)).or_default().extend(self.assignment(copy));
             }
-            Output::Compute { copy, call, work } => cx.run(Job { copy, call, work }),
+            Output::Compute { .. } => self.compute(cx),
             Output::Revoke { worker, copy } => sent.revoke.entry(node(worker)).or_default().push(copy),
             Output::Notice { task, stage } => {
                 cx.notify(Notice::Task { task, stage });
@@ -346,6 +360,9 @@ impl Shell {
             }
             hub::Reply::Submitted { first, count } => Reply::Submitted { first, count },
             hub::Reply::Cancelled => Reply::Cancelled,
+            hub::Reply::Refused(refusal @ (hub::Refusal::Tasks(_) | hub::Refusal::Needs)) => {
+                Reply::Refused(Refusal::Busy(refusal.to_string()))
+            }
             hub::Reply::Refused(refusal) => Reply::Refused(Refusal::Submission(refusal.to_string())),
         };
         self.answer(command, reply, cx);
@@ -373,8 +390,15 @@ impl Shell {
         }
     }
 
-    /// Waits for the end of a task, which has not come yet. False if too many wait.
-    pub(super) fn wait(&mut self, id: CommandId, task: TaskId) -> bool {
+    /// Waits for the end of a task, which has not come yet. Of too many who wait, one is told how its task is: who gave up
+    /// long ago does not keep others out. False if that makes no room.
+    pub(super) fn wait(&mut self, id: CommandId, task: TaskId, cx: &mut Cx<'_>) -> bool {
+        if !self.has_room()
+            && let Some((oldest, command)) = self.waiting.pop_first()
+        {
+            let reply = self.status(oldest);
+            self.answer(command, reply, cx);
+        }
         let has_room = self.has_room();
         if has_room {
             self.waiting.insert((task, id));

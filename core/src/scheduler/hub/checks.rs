@@ -9,12 +9,15 @@ use std::sync::Arc;
 use super::Step;
 use super::entry::{CopyId, Outcome, Output, TaskId};
 use super::state::{Alarm, Hold, Known, Lesson, Turn};
+use crate::contract::Duration;
 use crate::scheduler::trust::{Accepted, Answer, Fixed, Identity, Seat};
 
 /// How many answers are kept: the latest.
 const BANK_MAX: usize = 32;
 /// Once there are as many, so many spot-checks are worth a new one.
 const CHECKS_PER_LESSON: u32 = 32;
+/// Longer work than this, the hub leaves to others.
+const LESSON_MAX: Duration = Duration::from_secs(3600);
 /// How many spot-checks those who voted on a task may get because nobody is left to ask.
 const CHECKS_MAX: u32 = 256;
 
@@ -24,15 +27,18 @@ impl Step<'_> {
         let (hub, state) = (&self.rules.hub, &mut *self.state);
         let is_rich = state.bank.len() >= BANK_MAX && state.checks_since < CHECKS_PER_LESSON;
         let Some(task) = state.tasks.get(&id) else { return };
-        if is_rich || state.lesson.is_some() || task.checks >= CHECKS_MAX || task.stage.is_final() {
+        if is_rich || state.lesson.is_some() || task.checks >= CHECKS_MAX || !task.stage.is_ready() {
+            return;
+        }
+        if task.spec.work > LESSON_MAX {
             return;
         }
         let (copy, call, work) = (CopyId(state.next_copy), Arc::clone(&task.spec.call), task.spec.work);
         state.next_copy += 1;
         let until = state.now + hub.lease.max(work * u64::from(hub.lease_times));
         state.alarms.insert((until, Alarm::Lesson(copy)));
-        let (needs, data) = (task.spec.needs.clone(), task.spec.input);
-        state.lesson = Some(Lesson { copy, task: id, needs, work, call: Arc::clone(&call), data });
+        let (attempt, needs, data) = (task.attempt, task.spec.needs.clone(), task.spec.input);
+        state.lesson = Some(Lesson { copy, task: id, attempt, needs, work, call: Arc::clone(&call), data });
         self.outputs.push(Output::Compute { copy, call, work });
     }
 
@@ -40,24 +46,25 @@ impl Step<'_> {
     pub(super) fn learned(&mut self, copy: CopyId, outcome: &Outcome) {
         let Some(lesson) = self.state.lesson.take_if(|lesson| lesson.copy == copy) else { return };
         let state = &mut *self.state;
+        let Lesson { task: id, attempt, needs, work, call, data, .. } = lesson;
+        let task = state.tasks.get_mut(&id).filter(|task| task.stage.is_ready() && task.attempt == attempt);
         let answer = match outcome {
             Outcome::Answered(answer) if *answer != Answer::Nothing => answer,
             _ => {
                 // What the hub cannot compute, it does not try again in this attempt.
-                if let Some(task) = state.tasks.get_mut(&lesson.task) {
+                if let Some(task) = task {
                     task.checks = CHECKS_MAX;
                 }
                 return;
             }
         };
-        let Lesson { task: id, needs, work, call, data, .. } = lesson;
+        let is_open = task.map(|task| task.votes.know(answer.clone())).is_some();
         state.bank.push_back(Known { task: id, needs, work, call, data, answer: answer.clone() });
         state.checks_since = 0;
         if state.bank.len() > BANK_MAX {
             state.bank.pop_front();
         }
-        if let Some(task) = state.tasks.get_mut(&id).filter(|task| !task.stage.is_final()) {
-            task.votes.know(answer.clone());
+        if is_open {
             self.accept(id, Accepted { answer: Identity::HUB, confidence: Fixed::ONE });
         }
     }
@@ -99,7 +106,14 @@ impl Step<'_> {
         let may_come = voters.iter().any(is_busy);
         self.learn(id);
         let checked: Vec<bool> = voters.into_iter().map(|who| self.check_voter(id, who)).collect();
-        may_come || self.state.lesson.is_some() || checked.contains(&true)
+        if checked.contains(&true) {
+            return true;
+        }
+        // That something is under way is no reason to wait for ever.
+        if let Some(task) = self.state.tasks.get_mut(&id) {
+            task.checks += 1;
+        }
+        may_come || self.state.lesson.is_some()
     }
 
     /// Gives one of those who voted on a task a spot-check, within bounds.

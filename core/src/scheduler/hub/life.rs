@@ -138,6 +138,10 @@ impl Step<'_> {
         self.stop(id);
         self.enter(id, stage);
         let state = &mut *self.state;
+        if !matches!(stage, Stage::Validated(_)) {
+            // Nobody wants its answer any more.
+            state.lesson.take_if(|lesson| lesson.task == id);
+        }
         let Some(task) = state.tasks.get(&id) else { return };
         state.queue.close(task.lane);
         state.open = state.open.saturating_sub(1);

@@ -135,6 +135,7 @@ pub(super) struct Known {
 pub(super) struct Lesson {
     pub(super) copy: CopyId,
     pub(super) task: TaskId,
+    pub(super) attempt: u32,
     pub(super) needs: Needs,
     pub(super) work: Duration,
     pub(super) call: Arc<Call>,

@@ -28,13 +28,13 @@ const GOLDEN: [(&str, &[&str]); 9] = [
     (
         "scheduler",
         &[
-            "73617903bf6f1635",
-            "139e56a799b4b037",
-            "feb0882d9ce660c7",
-            "8d423652adfa0834",
-            "d18ffe0b252ab9d0",
-            "c5a4024f58dd8914",
-            "ff1505c5be6885ce",
+            "be056ab9eabb40e8",
+            "8576af0a52141551",
+            "1c2e476ab5fb615f",
+            "4f980846d4a82a5a",
+            "707a9bf1d7fef626",
+            "e7fc4d99e2039250",
+            "0efa5d2556be61e5",
         ],
     ),
 ];

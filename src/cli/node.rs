@@ -36,9 +36,6 @@ impl RunNode {
     }
 
     pub(super) fn execute(&self, registry: &Registry) -> Done {
-        // A node is small: pages of 2 MiB, each hardly used, would be most of the memory that it takes.
-        #[cfg(target_os = "linux")]
-        let _ = rustix::thread::disable_transparent_huge_pages(true);
         let mut plan = NodePlan::load(&self.file, registry)?;
         if let Some(dir) = &self.record {
             // Paths in the file are named from its folder, and this one from ours.

@@ -219,7 +219,12 @@ class Seedbed(System):
         call(program, "down", CLUSTER, "--dir", self.home)
         self.port = int(next(line.rsplit(":", 1)[1] for line in said.splitlines() if "http://" in line))
         self.token = (self.home / "token").read_text().strip()
-        self.nodes = [self.start(program, "node", self.home / f"n{node}" / "NODE.toml") for node in range(WORKERS + 1)]
+        # As `up` starts them: for the first time, and without pages of 2 MiB.
+        environment = {**os.environ, "MIMALLOC_ALLOW_THP": "0"}
+        self.nodes = []
+        for node in range(WORKERS + 1):
+            shutil.rmtree(self.home / f"n{node}" / "data", ignore_errors=True)
+            self.nodes.append(self.start(program, "node", self.home / f"n{node}" / "NODE.toml", env=environment))
         wait_for("the workers", lambda: self.workers() == WORKERS)
         return self.nodes[0]
 

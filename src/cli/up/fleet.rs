@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use seedbed_scenarios::deploy::{Process, Seat};
 
+/// The allocator reads it when a process begins. A node is small: pages of 2 MiB, each hardly used, would be most of the
+/// memory that it takes.
+const HUGE_PAGES: &str = "MIMALLOC_ALLOW_THP";
+
 /// The nodes of a cluster, each a process. Those that still run are killed when this is dropped, unless they were let go.
 #[derive(Debug)]
 pub(in crate::cli) struct Fleet {
@@ -108,6 +112,9 @@ impl Member {
         // A group of its own: Ctrl-C is for this program, which stops its nodes itself.
         let mut command = Command::new(program);
         command.arg("node").arg(self.seat.node_path()).stdin(Stdio::null()).stdout(Stdio::null());
+        if std::env::var_os(HUGE_PAGES).is_none() {
+            command.env(HUGE_PAGES, "0");
+        }
         let child = command.stderr(log).process_group(0).spawn();
         let child = child.with_context(|| format!("cannot start {}", program.display()))?;
         let process = Process::of(child.id());

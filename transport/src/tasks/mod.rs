@@ -24,7 +24,7 @@ pub fn resources() -> Resources<Cluster> {
     Resources { routes: routes::ROUTES, schemas: routes::schemas }
 }
 
-/// What workers compute with: see [`compute`](crate::compute).
+/// What workers compute with: see [`compute`].
 #[must_use]
 pub fn services() -> Services<Cluster> {
     Services::none().with("perform", |_, job: &Job, blobs| {
